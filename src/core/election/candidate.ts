@@ -1,0 +1,149 @@
+/**
+ * A candidate looks until the lease may be claimed, and claims it by a write on the very object
+ * that it saw. Only an answer to that write opens a term; a read never does (S2).
+ */
+import { formatMark, isNewer, type Lease } from "../lease.ts";
+import { note } from "../notes.ts";
+import { type Instant, later, type Now, type Report } from "../protocol.ts";
+import { claimableAt } from "../sighting.ts";
+import { spreadMs } from "../timing.ts";
+import * as watches from "../watch.ts";
+import * as exchange from "./exchange.ts";
+import {
+  backoff,
+  type Candidate,
+  chain,
+  draw,
+  type Effects,
+  type Election,
+  enter,
+  failed,
+  isFailing,
+  knownVersion,
+  succeeded,
+} from "./state.ts";
+import { follow, gone, judgeWatch, keepWatch, seen } from "./watching.ts";
+
+/** The lease was looked at, or the watch told something, or it is time. */
+export function step(election: Election, phase: Candidate, report: Report, now: Now): Effects {
+  return chain(hear(election, phase, report, now), (next) => proceed(next, now));
+}
+
+/** Claims if it may, looks if it is time, and keeps the watch open. */
+export function proceed(election: Election, now: Now): Effects {
+  const { phase } = election;
+  if (phase.name !== "candidate") return [election];
+  const claimAt = claimDueAt(election, phase);
+  if (claimAt !== undefined && now.instant >= claimAt) return claim(election, phase, now);
+  const lookAt = lookDueAt(election, phase);
+  const looked: Effects =
+    lookAt !== undefined && now.instant >= lookAt ? look(election, phase) : [election];
+  return chain(looked, (next) => keepWatch(next, now));
+}
+
+export function wakeAt(election: Election, phase: Candidate): Instant | undefined {
+  const { watch, sighting } = election.memory;
+  const watchAt =
+    watch.phase === "closed" && sighting !== undefined ? watches.wakeAt(watch) : undefined;
+  return earliest(claimDueAt(election, phase), lookDueAt(election, phase), watchAt);
+}
+
+function hear(election: Election, phase: Candidate, report: Report, now: Now): Effects {
+  switch (report.type) {
+    case "answered":
+    case "unanswered":
+      if (report.id === phase.reading?.id) return looked(election, phase, report, now);
+      return follow(election, report, now);
+    case "opened":
+    case "line":
+    case "ended":
+      return follow(election, report, now);
+    default:
+      return [election];
+  }
+}
+
+function claimDueAt(election: Election, phase: Candidate): Instant | undefined {
+  const { memory, settings } = election;
+  if (!phase.mayClaim || phase.unsettled || memory.sighting === undefined) return undefined;
+  const spread = memory.spread * spreadMs;
+  const at = claimableAt(memory.sighting, settings.self, settings.timing, spread);
+  return at === undefined || at > phase.holdUntil ? at : phase.holdUntil;
+}
+
+/** A watch that is heard saves looking: only a doubt, or a write of ours that is open, needs it. */
+function lookDueAt(election: Election, phase: Candidate): Instant | undefined {
+  const { memory } = election;
+  if (phase.reading !== undefined) return undefined;
+  const told = memory.watch.phase === "open" && !phase.unsettled && !isFailing(election);
+  return told ? watches.wakeAt(memory.watch) : phase.lookAt;
+}
+
+function look(election: Election, phase: Candidate): Effects {
+  const known = knownVersion(election);
+  const [asking, order] = exchange.read(election);
+  const reading = { id: order.id, ...(known === undefined ? {} : { known }) };
+  return [enter(asking, { ...phase, reading }), order];
+}
+
+function looked(
+  election: Election,
+  phase: Candidate,
+  outcome: exchange.Outcome,
+  now: Now,
+): Effects {
+  const { reading, ...rest } = phase;
+  const lease = exchange.isSuccess(outcome) ? exchange.leaseIn(outcome) : undefined;
+  const isMissing = outcome.type === "answered" && outcome.status === 404;
+  if (!isMissing && typeof lease !== "object") {
+    const failure = exchange.failureOf("read", outcome);
+    return chain(failed(election, failure), (next) => {
+      const [lookAt, waiting] = backoff(next, failure, now);
+      return [enter(waiting, { ...rest, lookAt })];
+    });
+  }
+  const [chance, drawn] = draw(election);
+  const lookAt = later(now.instant, election.settings.timing.retryMs * (1 + 0.2 * chance));
+  const idle = succeeded(enter(drawn, { ...rest, unsettled: false, lookAt }), "read");
+  return chain(idle, (next) =>
+    typeof lease === "object"
+      ? sawLease(next, lease, reading?.known, now)
+      : chain(judgeWatch(next, undefined, now), (judged) => gone(judged, now)),
+  );
+}
+
+/** A read was answered; the watch may have told more by now, for the read was sent before. */
+function sawLease(election: Election, lease: Lease, known: string | undefined, now: Now): Effects {
+  const judged = judgeWatch(election, lease.version, now);
+  if (known !== undefined && isNewer(known, lease.version)) {
+    return chain(
+      [
+        ...judged,
+        note("error", "the API server went back in time: was etcd restored?", {
+          known,
+          read: lease.version,
+        }),
+      ],
+      (next) => seen(next, lease, now),
+    );
+  }
+  const told = knownVersion(election);
+  if (told !== undefined && isNewer(told, lease.version)) return judged;
+  return chain(judged, (next) => seen(next, lease, now));
+}
+
+function claim(election: Election, phase: Candidate, now: Now): Effects {
+  const { sighting } = election.memory;
+  const base = sighting?.kind === "present" ? sighting.lease : undefined;
+  const isOwn = sighting?.kind === "present" && sighting.standing === "own";
+  const [claiming, order, write] = exchange.claim(election, base, isOwn, now);
+  const termMark = formatMark(election.settings.self.mark, write.renewTime);
+  const entered = enter(claiming, { name: "claiming", write, termMark });
+  const abandoned =
+    phase.reading === undefined ? [] : [{ type: "abandon" as const, id: phase.reading.id }];
+  return [entered, ...abandoned, note("debug", "claiming the lease"), order];
+}
+
+function earliest(...instants: readonly (Instant | undefined)[]): Instant | undefined {
+  return instants.reduce((a, b) => (a === undefined || (b !== undefined && b < a) ? b : a));
+}

@@ -1,0 +1,117 @@
+/** The write that would open a term is on its way: only its own answer opens it (S2). */
+import type { Lease } from "../lease.ts";
+import { note } from "../notes.ts";
+import { later, type Now, type Report } from "../protocol.ts";
+import { isOwn } from "../sighting.ts";
+import * as exchange from "./exchange.ts";
+import {
+  backoff,
+  candidate,
+  chain,
+  type Claiming,
+  type Effects,
+  type Election,
+  enter,
+  failed,
+  refusal,
+  renewTimes,
+  succeeded,
+} from "./state.ts";
+import { follow } from "./watching.ts";
+
+export function step(election: Election, phase: Claiming, report: Report, now: Now): Effects {
+  switch (report.type) {
+    case "answered":
+    case "unanswered":
+      return report.id === phase.write.id
+        ? claimed(election, phase, report, now)
+        : follow(election, report, now);
+    case "opened":
+    case "line":
+    case "ended":
+      return follow(election, report, now);
+    default:
+      return [election];
+  }
+}
+
+function claimed(
+  election: Election,
+  phase: Claiming,
+  outcome: exchange.Outcome,
+  now: Now,
+): Effects {
+  if (exchange.isSuccess(outcome)) {
+    const lease = exchange.leaseIn(outcome);
+    if (typeof lease !== "string" && names(lease, election, phase)) {
+      return chain(succeeded(election, "write"), (next) => [lead(next, phase, lease)]);
+    }
+    return unsettled(election, outcome, now);
+  }
+  if (exchange.isAmbiguous(outcome)) return unsettled(election, outcome, now);
+  const refused = exchange.neverWritten(election, phase.write);
+  const status = outcome.type === "answered" ? outcome.status : 0;
+  if (status === 409) {
+    return [
+      enter(refused, candidate(now, { unsettled: true })),
+      note("debug", "another wrote to the lease first"),
+    ];
+  }
+  const body = outcome.type === "answered" ? outcome.body : "";
+  if (isInvalid(status, body)) {
+    return [enter(refused, { name: "rejected", problem: refusal(status, body) })];
+  }
+  return holdOff(refused, outcome, now, false);
+}
+
+/** The write may be applied, now or later: a look comes before the next claim. */
+function unsettled(election: Election, outcome: exchange.Outcome, now: Now): Effects {
+  return holdOff(election, outcome, now, true);
+}
+
+function holdOff(
+  election: Election,
+  outcome: exchange.Outcome,
+  now: Now,
+  isUnsettled: boolean,
+): Effects {
+  const failure = exchange.failureOf("write", outcome);
+  return chain(failed(election, failure), (next) => {
+    const [holdUntil, waiting] = backoff(next, failure, now);
+    const phase = candidate(now, { unsettled: isUnsettled, holdUntil, lookAt: holdUntil });
+    return [enter(waiting, phase)];
+  });
+}
+
+/** An admission webhook's refusal is the weather; any other invalid write stays invalid (O11). */
+function isInvalid(status: number, body: string): boolean {
+  return status === 422 || (status === 400 && !body.includes("admission webhook"));
+}
+
+/** The answer must name this incarnation, by this very write (N21). */
+function names(lease: Lease, election: Election, { write, termMark }: Claiming): boolean {
+  return (
+    isOwn(lease, election.settings.self, renewTimes(election)) &&
+    lease.termMark === termMark &&
+    lease.renewTime === write.renewTime
+  );
+}
+
+function lead(election: Election, { write, termMark }: Claiming, lease: Lease): Election {
+  const { retryMs } = election.settings.timing;
+  const confirmed = { ...election, memory: { ...election.memory, writes: [write] } };
+  return enter(confirmed, {
+    name: "leading",
+    term: {
+      mark: termMark,
+      acquireTime: write.renewTime,
+      token: lease.version,
+      leaseUid: lease.uid,
+      transitions: lease.transitions,
+    },
+    confirmedAt: write.sentAt,
+    base: lease,
+    asking: { what: "pausing", dueAt: later(write.sentAt, retryMs), next: "write" },
+    conflicts: 0,
+  });
+}

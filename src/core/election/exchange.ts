@@ -1,0 +1,184 @@
+/** The requests of the election: their paths, bodies and ids, and what their answers say. */
+import {
+  claimBody,
+  formatMark,
+  formatMicroTime,
+  type Lease,
+  nextTransitions,
+  readLease,
+  releaseBody,
+} from "../lease.ts";
+import type { Now, Order, Report } from "../protocol.ts";
+import {
+  type Election,
+  type Failure,
+  isFailing,
+  refusal,
+  remember,
+  type Term,
+  type Way,
+  type Write,
+} from "./state.ts";
+
+type Request = Extract<Order, { type: "request" }>;
+
+/** The end of an exchange. */
+export type Outcome = Extract<Report, { type: "answered" | "unanswered" }>;
+
+/** No record needs more of our writes than an outage leaves unanswered. */
+const writesKept = 64;
+
+const manager = "k8s-await-election";
+
+export function leasesPath(namespace: string): string {
+  return `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
+}
+
+/** Every event of this one lease, and bookmarks, which prove that a silent stream is alive. */
+export function watchPath(namespace: string, name: string): string {
+  const query = `watch=true&fieldSelector=metadata.name%3D${name}&allowWatchBookmarks=true`;
+  return `${leasesPath(namespace)}?${query}`;
+}
+
+/** Reads the lease: linearizable, for there is no resourceVersion in it. */
+export function read(election: Election): readonly [Election, Request] {
+  const { namespace, name } = election.settings;
+  const path = `${leasesPath(namespace)}/${name}`;
+  return request(election, { method: "GET", path });
+}
+
+/** The write that opens a term: on the very object that was seen, or a creation where none was. */
+export function claim(
+  election: Election,
+  base: Lease | undefined,
+  isOwn: boolean,
+  now: Now,
+): readonly [Election, Request, Write] {
+  const wallMs = nextWallMs(election, now);
+  const taken = base === undefined ? 0 : nextTransitions(base.transitions);
+  const transitions = base !== undefined && isOwn ? base.transitions : taken;
+  const acquireTime = formatMicroTime(wallMs);
+  return put(election, base, { acquireTime, transitions }, wallMs, now);
+}
+
+/** The write that keeps the term. */
+export function renewal(
+  election: Election,
+  base: Lease,
+  { acquireTime, transitions }: Term,
+  now: Now,
+): readonly [Election, Request, Write] {
+  return put(election, base, { acquireTime, transitions }, nextWallMs(election, now), now);
+}
+
+/** The write that takes our name out. */
+export function release(
+  election: Election,
+  base: Lease,
+  term: Term,
+  now: Now,
+): readonly [Election, Request, Write] {
+  const { namespace, name } = election.settings;
+  const wallMs = nextWallMs(election, now);
+  const path = `${leasesPath(namespace)}/${name}?fieldManager=${manager}`;
+  const body = releaseBody(base, term.mark, formatMicroTime(wallMs));
+  return write(election, { method: "PUT", path, body }, wallMs, now);
+}
+
+/** Forgets a write that the server refused: the record can never show it. */
+export function neverWritten(election: Election, refused: Write): Election {
+  return remember(election, {
+    writes: election.memory.writes.filter((write) => write.id !== refused.id),
+  });
+}
+
+/** Whether a server that answered so may have applied the write all the same. */
+export function isAmbiguous(outcome: Outcome): boolean {
+  return outcome.type === "unanswered" || outcome.status < 400 || outcome.status >= 500;
+}
+
+/** The lease that a 2xx carries; a string says why it is none. */
+export function leaseIn(outcome: Outcome): Lease | string {
+  if (outcome.type === "unanswered") return outcome.error;
+  const lease = readLease(outcome.body);
+  return typeof lease === "string" ? `the answer holds no Lease: ${lease}` : lease;
+}
+
+export function isSuccess(
+  outcome: Outcome,
+): outcome is Extract<Outcome, { type: "answered" }> & { readonly status: 200 | 201 } {
+  return outcome.type === "answered" && (outcome.status === 200 || outcome.status === 201);
+}
+
+/** Why an exchange did not do what it should. */
+export function failureOf(way: Way, outcome: Outcome): Failure {
+  if (outcome.type === "unanswered") return { way, problem: outcome.error, denied: false };
+  const { status, body, retryAfterMs } = outcome;
+  const misread = isSuccess(outcome) ? leaseIn(outcome) : undefined;
+  return {
+    way,
+    problem: typeof misread === "string" ? misread : refusal(status, body),
+    denied: status >= 400 && status < 429,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
+}
+
+function put(
+  election: Election,
+  base: Lease | undefined,
+  record: { readonly acquireTime: string; readonly transitions: number },
+  wallMs: number,
+  now: Now,
+): readonly [Election, Request, Write] {
+  const { namespace, name, self, timing } = election.settings;
+  const body = claimBody(base, name, {
+    ...record,
+    renewTime: formatMicroTime(wallMs),
+    holder: self.identity,
+    durationSeconds: timing.leaseSeconds,
+    termMark: formatMark(self.mark, record.acquireTime),
+  });
+  const leases = leasesPath(namespace);
+  const target =
+    base === undefined
+      ? { method: "POST" as const, path: `${leases}?fieldManager=${manager}` }
+      : { method: "PUT" as const, path: `${leases}/${name}?fieldManager=${manager}` };
+  return write(election, { ...target, body }, wallMs, now);
+}
+
+/** Every write has a time of its own, a second after the last: Go compares whole seconds (I3). */
+function nextWallMs({ memory: { wroteMs } }: Election, now: Now): number {
+  return Math.max(now.wallMs, wroteMs + 1000);
+}
+
+function write(
+  election: Election,
+  content: Pick<Request, "method" | "path" | "body">,
+  wallMs: number,
+  now: Now,
+): readonly [Election, Request, Write] {
+  const [asking, order] = request(election, content);
+  const sent: Write = {
+    id: order.id,
+    renewTime: formatMicroTime(wallMs),
+    sentAt: now.instant,
+  };
+  const writes = [...asking.memory.writes, sent].slice(-writesKept);
+  return [remember(asking, { writes, wroteMs: wallMs }), order, sent];
+}
+
+function request(
+  election: Election,
+  content: Pick<Request, "method" | "path" | "body">,
+): readonly [Election, Request] {
+  const exchanges = election.memory.exchanges + 1;
+  const timeoutMs = Math.round(election.settings.timing.requestMs);
+  const order: Request = {
+    type: "request",
+    id: `lease-${exchanges}`,
+    ...content,
+    timeoutMs,
+    ...(isFailing(election) ? { fresh: true } : {}),
+  };
+  return [remember(election, { exchanges }), order];
+}

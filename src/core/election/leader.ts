@@ -1,0 +1,256 @@
+/**
+ * The leader renews, and looks where a renewal is not answered as it should be.
+ *
+ * The term ends at H by the clock, and at once by evidence: any newer sight of the lease that is not
+ * ours by a write that we sent (S4, S6). It never continues across a loss, and never creates the
+ * lease.
+ */
+import { isNewer, type Lease } from "../lease.ts";
+import { note } from "../notes.ts";
+import { type Instant, later, type Now, type Report } from "../protocol.ts";
+import { isOwn, missing } from "../sighting.ts";
+import { deadlines } from "../timing.ts";
+import * as watches from "../watch.ts";
+import * as exchange from "./exchange.ts";
+import {
+  type Asking,
+  candidate,
+  chain,
+  type Effects,
+  type Election,
+  enter,
+  failed,
+  type Failure,
+  type Leading,
+  remember,
+  renewTimes,
+  sighted,
+  succeeded,
+} from "./state.ts";
+import { lostNote } from "./watching.ts";
+
+/** Retries go on at least twice a second, so that several fit before G (L4). */
+const retryPauseMs = 500;
+
+export function step(election: Election, phase: Leading, report: Report, now: Now): Effects {
+  if (now.instant >= deadlines(election.settings.timing, phase.confirmedAt).killAt) {
+    return lose(election, phase, "it could not be renewed in time", now);
+  }
+  return chain(hear(election, phase, report, now), (next) => proceed(next, now));
+}
+
+export function wakeAt(election: Election, phase: Leading): Instant {
+  const { killAt } = deadlines(election.settings.timing, phase.confirmedAt);
+  const due = phase.asking.what === "pausing" ? phase.asking.dueAt : killAt;
+  const watchAt = watches.wakeAt(election.memory.watch) ?? killAt;
+  return [due, watchAt].reduce((a, b) => (b < a ? b : a), killAt);
+}
+
+/** Ends the term without a release: the tree is to be killed, and looked after by the corridor. */
+export function lose(
+  election: Election,
+  phase: Leading,
+  reason: string,
+  now: Now,
+  found?: Lease | "missing",
+): Effects {
+  const own = sighted(election, phase.base, now.instant);
+  const seen =
+    found === "missing"
+      ? remember(own, { sighting: missing(own.memory.sighting, now.instant) })
+      : sighted(own, found ?? phase.base, now.instant);
+  const unsettled = phase.asking.what === "writing";
+  return [
+    enter(seen, candidate(now, { mayClaim: false, unsettled })),
+    ...abandonment(phase.asking),
+    note("error", "lost the lease: killing the command", { reason }),
+  ];
+}
+
+/** Destroys the exchange under way, if there is one. */
+export function abandonment(asking: Asking): { type: "abandon"; id: string }[] {
+  switch (asking.what) {
+    case "writing":
+      return [{ type: "abandon", id: asking.write.id }];
+    case "reading":
+      return [{ type: "abandon", id: asking.id }];
+    case "pausing":
+      return [];
+  }
+}
+
+function hear(election: Election, phase: Leading, report: Report, now: Now): Effects {
+  switch (report.type) {
+    case "answered":
+    case "unanswered":
+      if (phase.asking.what === "writing" && report.id === phase.asking.write.id) {
+        return renewed(election, phase, report, now);
+      }
+      if (phase.asking.what === "reading" && report.id === phase.asking.id) {
+        return looked(election, phase, report, now);
+      }
+      return follow(election, phase, report, now);
+    case "opened":
+    case "line":
+    case "ended":
+      return follow(election, phase, report, now);
+    default:
+      return [election];
+  }
+}
+
+/** Sends what is due, and keeps the watch open: our own renewals keep it from being silent. */
+function proceed(election: Election, now: Now): Effects {
+  const { phase } = election;
+  if (phase.name !== "leading") return [election];
+  const { watch } = election.memory;
+  const [doubted, ...dropped] = watches.isDoubted(watch, now.instant)
+    ? watches.drop(watch)
+    : [watch];
+  const [opened, ...orders] = watches.open(doubted, phase.base.version, now.instant);
+  const watching: Effects = [remember(election, { watch: opened }), ...dropped, ...orders];
+  const { asking } = phase;
+  if (asking.what !== "pausing" || now.instant < asking.dueAt) return watching;
+  return chain(watching, (next) =>
+    asking.next === "read" ? look(next, phase) : renew(next, phase, now),
+  );
+}
+
+function renew(election: Election, phase: Leading, now: Now): Effects {
+  const [asking, order, write] = exchange.renewal(election, phase.base, phase.term, now);
+  return [enter(asking, { ...phase, asking: { what: "writing", write } }), order];
+}
+
+function look(election: Election, phase: Leading): Effects {
+  const [asking, order] = exchange.read(election);
+  return [enter(asking, { ...phase, asking: { what: "reading", id: order.id } }), order];
+}
+
+function renewed(election: Election, phase: Leading, outcome: exchange.Outcome, now: Now): Effects {
+  if (phase.asking.what !== "writing") return [election];
+  const { write } = phase.asking;
+  const lease = exchange.isSuccess(outcome) ? exchange.leaseIn(outcome) : undefined;
+  if (typeof lease === "object") {
+    if (!isOurs(election, phase, lease)) {
+      return lose(election, phase, `the answer to a renewal ${foundIn(lease)}`, now, lease);
+    }
+    return chain(succeeded(confirmed(election, [write]), "write"), (next) => {
+      const dueAt = later(write.sentAt, election.settings.timing.retryMs);
+      return [
+        enter(next, {
+          ...phase,
+          confirmedAt: write.sentAt,
+          base: lease,
+          asking: { what: "pausing", dueAt, next: "write" },
+          conflicts: 0,
+        }),
+      ];
+    });
+  }
+  const rest = exchange.isAmbiguous(outcome) ? election : exchange.neverWritten(election, write);
+  if (outcome.type === "answered" && (outcome.status === 409 || outcome.status === 404)) {
+    return look(rest, phase);
+  }
+  return retry(rest, phase, exchange.failureOf("write", outcome), now);
+}
+
+function looked(election: Election, phase: Leading, outcome: exchange.Outcome, now: Now): Effects {
+  if (outcome.type === "answered" && outcome.status === 404) {
+    return lose(election, phase, "it was deleted", now, "missing");
+  }
+  const lease = exchange.isSuccess(outcome) ? exchange.leaseIn(outcome) : undefined;
+  if (typeof lease !== "object") {
+    return retry(election, phase, exchange.failureOf("read", outcome), now);
+  }
+  if (isNewer(phase.base.version, lease.version)) {
+    return lose(election, phase, "the API server went back in time", now, lease);
+  }
+  if (!isOurs(election, phase, lease)) return lose(election, phase, foundIn(lease), now, lease);
+  // The read proves the write that it shows: its own send instant counts, and no later one (S6).
+  const writes = election.memory.writes;
+  const shown = writes.findIndex((write) => write.renewTime === lease.renewTime);
+  const proven = writes.slice(shown);
+  const confirmedAt = proven[0]?.sentAt ?? phase.confirmedAt;
+  const conflicts = phase.conflicts + 1;
+  // Somebody who annotates the lease in a loop must neither win against us nor make us spin.
+  const dueAt = later(now.instant, Math.min(200, (conflicts - 1) * 10));
+  return chain(succeeded(confirmed(election, proven), "read"), (next) => [
+    enter(next, {
+      ...phase,
+      confirmedAt,
+      base: lease,
+      conflicts,
+      asking: { what: "pausing", dueAt, next: "write" },
+    }),
+  ]);
+}
+
+/** Takes a report about the watch: only news that a read could confirm counts (S4). */
+function follow(election: Election, phase: Leading, report: Report, now: Now): Effects {
+  const [watch, heard, ...orders] = watches.hear(election.memory.watch, report, now.instant);
+  const told = [remember(election, { watch }), ...orders] as const;
+  switch (heard.what) {
+    case "nothing":
+      return told;
+    case "lost":
+      return [...told, lostNote(watch.count, heard)];
+    case "deleted":
+      if (!isNewer(heard.version, phase.base.version)) return told;
+      return chain(told, (next) => contradicted(next, phase, "it was deleted", now, "missing"));
+    case "lease": {
+      const { lease } = heard;
+      if (!isNewer(lease.version, phase.base.version)) return told;
+      if (!isOurs(election, phase, lease)) {
+        return chain(told, (next) => contradicted(next, phase, foundIn(lease), now, lease));
+      }
+      // Another's annotation: the next write is based on it, unless one is under way.
+      if (phase.asking.what !== "pausing") return told;
+      return chain(told, (next) => [enter(next, { ...phase, base: lease })]);
+    }
+  }
+}
+
+/** A write of ours that is under way may be newer than the event: then a read decides. */
+function contradicted(
+  election: Election,
+  phase: Leading,
+  reason: string,
+  now: Now,
+  found: Lease | "missing",
+): Effects {
+  if (phase.asking.what !== "writing") return lose(election, phase, reason, now, found);
+  return [...chain([election, ...abandonment(phase.asking)], (next) => look(next, phase))];
+}
+
+function retry(election: Election, phase: Leading, failure: Failure, now: Now): Effects {
+  const times = election.memory.health[failure.way].failures;
+  const left = deadlines(election.settings.timing, phase.confirmedAt).stopAt - now.instant;
+  // A stale token is read again at once; a server that asks for patience gets what the term allows.
+  const patience = Math.min(failure.retryAfterMs ?? 0, left / 3);
+  const isStale = failure.problem.startsWith("401") && times === 0;
+  const dueAt = later(now.instant, isStale ? 0 : Math.max(retryPauseMs, patience));
+  return chain(failed(election, failure), (next) => [
+    enter(next, { ...phase, asking: { what: "pausing", dueAt, next: failure.way } }),
+  ]);
+}
+
+/** The record is our term's, by a write that we sent: any other time is a second process (DL7). */
+export function isOurs(
+  election: Election,
+  phase: { term: Leading["term"] },
+  lease: Lease,
+): boolean {
+  return (
+    lease.uid === phase.term.leaseUid &&
+    lease.termMark === phase.term.mark &&
+    isOwn(lease, election.settings.self, renewTimes(election))
+  );
+}
+
+function foundIn({ holder }: Lease): string {
+  return holder === "" ? "its holder was removed" : `it names ${JSON.stringify(holder)}`;
+}
+
+function confirmed(election: Election, writes: Election["memory"]["writes"]): Election {
+  return remember(election, { writes });
+}

@@ -1,0 +1,161 @@
+/**
+ * The release: once the tree is verified empty, our name is taken out of the lease, so that the next
+ * leader need not wait for its expiry (I9, S5, S12). It is a compare-and-swap on our own record, so
+ * it can never touch another's.
+ */
+import { isReleaseOf, type Lease } from "../lease.ts";
+import { note } from "../notes.ts";
+import { type Instant, later, type Now, type Report } from "../protocol.ts";
+import { deadlines } from "../timing.ts";
+import * as exchange from "./exchange.ts";
+import { abandonment, isOurs } from "./leader.ts";
+import {
+  candidate,
+  chain,
+  type Effects,
+  type Election,
+  enter,
+  failed,
+  type Leading,
+  type Releasing,
+  sighted,
+  succeeded,
+} from "./state.ts";
+import { follow } from "./watching.ts";
+
+const retryPauseMs = 250;
+
+/** Takes our name out; a renewal that is under way may still be applied, so then a look is first. */
+export function begin(election: Election, phase: Leading, now: Now): Effects {
+  const next = phase.asking.what === "writing" ? "read" : "write";
+  const { term, base, confirmedAt } = phase;
+  const releasing = enter(sighted(election, base, now.instant), {
+    name: "releasing",
+    term,
+    base,
+    until: deadlines(election.settings.timing, confirmedAt).endAt,
+    asking: { what: "pausing", dueAt: now.instant, next },
+  });
+  return chain([releasing, ...abandonment(phase.asking)], (next) => proceed(next, now));
+}
+
+export function step(election: Election, phase: Releasing, report: Report, now: Now): Effects {
+  return chain(hear(election, phase, report, now), (next) => proceed(next, now));
+}
+
+export function wakeAt({ asking, until }: Releasing): Instant {
+  return asking.what === "pausing" && asking.dueAt < until ? asking.dueAt : until;
+}
+
+function hear(election: Election, phase: Releasing, report: Report, now: Now): Effects {
+  switch (report.type) {
+    case "answered":
+    case "unanswered":
+      if (phase.asking.what === "writing" && report.id === phase.asking.write.id) {
+        return released(election, phase, report, now);
+      }
+      if (phase.asking.what === "reading" && report.id === phase.asking.id) {
+        return looked(election, phase, report, now);
+      }
+      return follow(election, report, now);
+    case "opened":
+    case "line":
+    case "ended":
+      return follow(election, report, now);
+    default:
+      return [election];
+  }
+}
+
+function proceed(election: Election, now: Now): Effects {
+  const { phase } = election;
+  if (phase.name !== "releasing") return [election];
+  if (now.instant >= phase.until) {
+    const unsettled = phase.asking.what === "writing";
+    const [ended, ...notes] = giveUp(
+      election,
+      now,
+      "the lease was not released: it runs out",
+      unsettled,
+    );
+    return [ended, ...abandonment(phase.asking), ...notes];
+  }
+  const { asking } = phase;
+  if (asking.what !== "pausing" || now.instant < asking.dueAt) return [election];
+  if (asking.next === "read") {
+    const [next, order] = exchange.read(election);
+    return [enter(next, { ...phase, asking: { what: "reading", id: order.id } }), order];
+  }
+  const [next, order, write] = exchange.release(election, phase.base, phase.term, now);
+  return [enter(next, { ...phase, asking: { what: "writing", write } }), order];
+}
+
+function released(
+  election: Election,
+  phase: Releasing,
+  outcome: exchange.Outcome,
+  now: Now,
+): Effects {
+  if (exchange.isSuccess(outcome)) {
+    const lease = exchange.leaseIn(outcome);
+    return typeof lease === "string"
+      ? lookAgain(election, phase, now, 0)
+      : done(election, lease, now);
+  }
+  if (outcome.type === "answered" && outcome.status === 409) {
+    return lookAgain(election, phase, now, 0);
+  }
+  return chain(failed(election, exchange.failureOf("write", outcome)), (next) =>
+    lookAgain(next, phase, now, retryPauseMs),
+  );
+}
+
+function looked(
+  election: Election,
+  phase: Releasing,
+  outcome: exchange.Outcome,
+  now: Now,
+): Effects {
+  if (outcome.type === "answered" && outcome.status === 404) {
+    return giveUp(election, now, "the lease is gone: there is nothing to release", false);
+  }
+  const lease = exchange.isSuccess(outcome) ? exchange.leaseIn(outcome) : undefined;
+  if (typeof lease !== "object") {
+    return chain(failed(election, exchange.failureOf("read", outcome)), (next) =>
+      lookAgain(next, phase, now, retryPauseMs),
+    );
+  }
+  const well = succeeded(election, "read");
+  if (
+    election.memory.writes.some((write) => isReleaseOf(lease, phase.term.mark, write.renewTime))
+  ) {
+    return chain(well, (next) => done(next, lease, now));
+  }
+  if (!isOurs(election, phase, lease)) {
+    return giveUp(
+      sighted(election, lease, now.instant),
+      now,
+      "the lease is not ours any more",
+      false,
+    );
+  }
+  const asking = { what: "pausing", dueAt: now.instant, next: "write" } as const;
+  return chain(well, (next) => [enter(next, { ...phase, base: lease, asking })]);
+}
+
+function done(election: Election, lease: Lease, now: Now): Effects {
+  return chain(succeeded(sighted(election, lease, now.instant), "write"), (next) => [
+    enter(next, candidate(now, { mayClaim: false })),
+    note("info", "released the lease"),
+  ]);
+}
+
+/** Without a release others wait until the record runs out. */
+function giveUp(election: Election, now: Now, message: string, unsettled: boolean): Effects {
+  return [enter(election, candidate(now, { mayClaim: false, unsettled })), note("warn", message)];
+}
+
+function lookAgain(election: Election, phase: Releasing, now: Now, pauseMs: number): Effects {
+  const dueAt = later(now.instant, pauseMs);
+  return [enter(election, { ...phase, asking: { what: "pausing", dueAt, next: "read" } })];
+}

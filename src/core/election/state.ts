@@ -1,0 +1,234 @@
+/** What the election knows in each phase, and the small moves that all phases share. */
+import { asObject, type Lease, parseJson } from "../lease.ts";
+import { type Effect, note } from "../notes.ts";
+import { type Instant, later, type Now } from "../protocol.ts";
+import { type Self, type Sighting, sight } from "../sighting.ts";
+import type { Timing } from "../timing.ts";
+import type { Watch } from "../watch.ts";
+
+export interface Election {
+  readonly settings: ElectionSettings;
+  readonly memory: Memory;
+  readonly phase: Candidate | Claiming | Leading | Releasing | Rejected;
+}
+
+export interface ElectionSettings {
+  readonly namespace: string;
+  readonly name: string;
+  readonly self: Self;
+  readonly timing: Timing;
+}
+
+/** What outlives a phase. */
+export interface Memory {
+  readonly random: number;
+  /** How many exchanges there were: the next id. */
+  readonly exchanges: number;
+  /** The wall time of the last write: the next is at least a second later (I3). */
+  readonly wroteMs: number;
+  /** Our writes that the record may show: the last confirmed one, and every later attempt. */
+  readonly writes: readonly Write[];
+  readonly sighting?: Sighting;
+  /** Our part of the spread after an expiry, drawn anew with every record seen. */
+  readonly spread: number;
+  readonly watch: Watch;
+  /** How reading and writing go: apart, for RBAC may allow one without the other. */
+  readonly health: Readonly<Record<Way, Health>>;
+  /** The preferred holder for whom we stepped down already (contract §1.7). */
+  readonly obeyed?: string;
+}
+
+export type Way = "read" | "write";
+
+interface Health {
+  /** Failures in a row. */
+  readonly failures: number;
+  /** The last problem that was told, so that it is told once. */
+  readonly trouble?: string;
+}
+
+/** A write of ours: what it says, and when it was sent, which is where its deadlines count from. */
+export interface Write {
+  readonly id: string;
+  readonly renewTime: string;
+  readonly sentAt: Instant;
+}
+
+/** Looks, and claims when that is allowed. */
+export interface Candidate {
+  readonly name: "candidate";
+  /** False until the last term's tree is verified empty (S2). */
+  readonly mayClaim: boolean;
+  /** A write of ours was not answered: a look comes before the next claim (S2). */
+  readonly unsettled: boolean;
+  readonly reading?: Reading;
+  /** When to look next while no watch tells. */
+  readonly lookAt: Instant;
+  /** No claim before: the last one was refused. */
+  readonly holdUntil: Instant;
+}
+
+export interface Reading {
+  readonly id: string;
+  /** The newest version known when it was sent: a linearizable read is never older (O10). */
+  readonly known?: string;
+}
+
+/** Has sent the write that would open a term. */
+export interface Claiming {
+  readonly name: "claiming";
+  readonly write: Write;
+  readonly termMark: string;
+}
+
+export interface Leading {
+  readonly name: "leading";
+  readonly term: Term;
+  /** When the last confirmed write was *sent*: every deadline of the term counts from here. */
+  readonly confirmedAt: Instant;
+  /** The newest object known to be ours: what the next write is based on. */
+  readonly base: Lease;
+  readonly asking: Asking;
+  /** Conflicts in a row: somebody else writes to the lease's metadata. */
+  readonly conflicts: number;
+}
+
+/** Has a verified empty tree, and takes the name out. */
+export interface Releasing {
+  readonly name: "releasing";
+  readonly term: Term;
+  readonly base: Lease;
+  /** E: from here the lease runs out as fast as it could be released. */
+  readonly until: Instant;
+  readonly asking: Asking;
+}
+
+/** The API server finds our write invalid: no retry can help. */
+export interface Rejected {
+  readonly name: "rejected";
+  readonly problem: string;
+}
+
+export type Asking =
+  | { readonly what: "writing"; readonly write: Write }
+  | { readonly what: "reading"; readonly id: string }
+  | { readonly what: "pausing"; readonly dueAt: Instant; readonly next: "write" | "read" };
+
+/** One span of leading. */
+export interface Term {
+  /** The annotation that makes the record ours: incarnation, pod, acquire time. */
+  readonly mark: string;
+  readonly acquireTime: string;
+  /** The fencing token: the version of the write that opened the term (S10). */
+  readonly token: string;
+  readonly leaseUid: string;
+  readonly transitions: number;
+}
+
+export type Effects = readonly [Election, ...Effect[]];
+
+/** Applies one more move to the outcome of another. */
+export function chain(effects: Effects, move: (election: Election) => Effects): Effects {
+  const [election, ...before] = effects;
+  const [after, ...orders] = move(election);
+  return [after, ...before, ...orders];
+}
+
+export function remember(election: Election, memory: Partial<Memory>): Election {
+  return { ...election, memory: { ...election.memory, ...memory } };
+}
+
+export function enter(election: Election, phase: Election["phase"]): Election {
+  return { ...election, phase };
+}
+
+/** A number in [0, 1) from the seed that came with the facts (mulberry32). */
+export function draw(election: Election): readonly [number, Election] {
+  const random = (election.memory.random + 0x6d2b79f5) | 0;
+  let mixed = Math.imul(random ^ (random >>> 15), 1 | random);
+  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+  return [((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32, remember(election, { random })];
+}
+
+export function renewTimes(election: Election): string[] {
+  return election.memory.writes.map((write) => write.renewTime);
+}
+
+/** Takes note of the lease as it was seen at `at`. */
+export function sighted(election: Election, lease: Lease, at: Instant): Election {
+  const { memory, settings } = election;
+  const sighting = sight(memory.sighting, lease, settings.self, renewTimes(election), at);
+  if (sighting.firstSeenAt !== at) return remember(election, { sighting });
+  const [chance, drawn] = draw(election);
+  return remember(drawn, { sighting, spread: chance });
+}
+
+/** The version that the next read must not be older than. */
+export function knownVersion({ memory: { sighting } }: Election): string | undefined {
+  return sighting?.kind === "present" ? sighting.lease.version : undefined;
+}
+
+/** An exchange that did not do what it should. */
+export interface Failure {
+  readonly way: Way;
+  readonly problem: string;
+  /** A refusal by rule is worth less haste than an outage. */
+  readonly denied: boolean;
+  readonly retryAfterMs?: number;
+}
+
+/** Counts a failure, and tells its problem once: again only when it is another one. */
+export function failed(election: Election, { way, problem }: Failure): Effects {
+  const { failures, trouble } = election.memory.health[way];
+  const health = { ...election.memory.health, [way]: { failures: failures + 1, trouble: problem } };
+  const counted = remember(election, { health });
+  return trouble === problem
+    ? [counted]
+    : [counted, note("warn", `cannot ${way} the lease`, { problem })];
+}
+
+export function succeeded(election: Election, way: Way): Effects {
+  const { failures, trouble } = election.memory.health[way];
+  if (failures === 0) return [election];
+  const health = { ...election.memory.health, [way]: { failures: 0 } };
+  const well = remember(election, { health });
+  return trouble === undefined ? [well] : [well, note("info", `can ${way} the lease again`)];
+}
+
+/** When a candidate tries again: the later the more often it was denied. */
+export function backoff(
+  election: Election,
+  { way, denied, retryAfterMs = 0 }: Failure,
+  now: Now,
+): readonly [Instant, Election] {
+  const [chance, drawn] = draw(election);
+  const times = Math.min(election.memory.health[way].failures, 10);
+  const { retryMs } = election.settings.timing;
+  const pauseMs = denied
+    ? Math.min(30_000, retryMs * 2 ** (times - 1)) * (0.8 + 0.4 * chance)
+    : Math.max(500, Math.min(retryAfterMs, 10_000)) + 300 * chance;
+  return [later(now.instant, pauseMs), drawn];
+}
+
+/** Whether the connection is doubted: the next exchange takes a new one (L6). */
+export function isFailing({ memory: { health } }: Election): boolean {
+  return health.read.failures > 0 || health.write.failures > 0;
+}
+
+/** What the API server said, in one line: the message of its Status, cut. */
+export function refusal(status: number, body: string): string {
+  const message = asObject(parseJson(body))?.["message"];
+  return typeof message === "string" ? `${status}: ${message.slice(0, 300)}` : `${status}`;
+}
+
+/** A candidate that looks at once. */
+export function candidate(now: Now, rest?: Partial<Candidate>): Candidate {
+  return {
+    name: "candidate",
+    mayClaim: true,
+    unsettled: false,
+    lookAt: now.instant,
+    holdUntil: now.instant,
+    ...rest,
+  };
+}

@@ -1,0 +1,112 @@
+/** What the watch tells somebody who does not lead: the lease as it is now. */
+import { isNewer, type Lease } from "../lease.ts";
+import { type Note, note } from "../notes.ts";
+import type { Now, Report } from "../protocol.ts";
+import { missing, type Sighting } from "../sighting.ts";
+import * as watches from "../watch.ts";
+import {
+  type Candidate,
+  chain,
+  type Effects,
+  type Election,
+  enter,
+  knownVersion,
+  remember,
+  sighted,
+} from "./state.ts";
+
+/** Takes a report about the watch; a stream that is lost makes a candidate look at once. */
+export function follow(election: Election, report: Report, now: Now): Effects {
+  const [watch, heard, ...orders] = watches.hear(election.memory.watch, report, now.instant);
+  const told = [remember(election, { watch }), ...orders] as const;
+  switch (heard.what) {
+    case "lease":
+      return chain(told, (next) => (isNews(next, heard) ? seen(next, heard.lease, now) : [next]));
+    case "deleted":
+      return chain(told, (next) => (isNews(next, heard) ? gone(next, now) : [next]));
+    case "lost":
+      return chain(told, (next) => [lookNow(next, now), lostNote(watch.count, heard)]);
+    case "nothing":
+      return told;
+  }
+}
+
+/** The lease was seen as it is now. */
+export function seen(election: Election, lease: Lease, now: Now): Effects {
+  return tellHolder(election, sighted(election, lease, now.instant));
+}
+
+/** There is no lease now. */
+export function gone(election: Election, now: Now): Effects {
+  const sighting = missing(election.memory.sighting, now.instant);
+  return tellHolder(election, remember(election, { sighting }));
+}
+
+/** Opens the watch where it is closed, from the lease as it was seen last. */
+export function keepWatch(election: Election, now: Now): Effects {
+  if (election.memory.sighting === undefined) return [election];
+  const from = knownVersion(election);
+  const [watch, ...orders] = watches.open(election.memory.watch, from, now.instant);
+  return [remember(election, { watch }), ...orders];
+}
+
+/** A look was answered: what the watch did not tell in time, it will not tell. */
+export function judgeWatch(election: Election, version: string | undefined, now: Now): Effects {
+  const { watch } = election.memory;
+  if (!watches.isDoubted(watch, now.instant)) return [election];
+  if (version === knownVersion(election)) {
+    return [remember(election, { watch: watches.trust(watch, now.instant) })];
+  }
+  const [dropped, ...orders] = watches.drop(watch);
+  return [remember(election, { watch: dropped }), ...orders];
+}
+
+/** Why a stream ended matters to the operator once, when watching is refused from the start. */
+export function lostNote(opened: number, heard: { readonly problem: string }): Note {
+  const refused = opened === 1 && heard.problem.startsWith("watch refused");
+  return note(refused ? "warn" : "debug", "the watch is lost: looking instead", {
+    problem: heard.problem,
+  });
+}
+
+function lookNow(election: Election, now: Now): Election {
+  const { phase } = election;
+  if (phase.name !== "candidate") return election;
+  return enter(election, { ...phase, lookAt: now.instant } satisfies Candidate);
+}
+
+function isNews(election: Election, heard: { lease: Lease } | { version: string }): boolean {
+  const known = knownVersion(election);
+  const version = "lease" in heard ? heard.lease.version : heard.version;
+  return known === undefined || isNewer(version, known);
+}
+
+/** One line whenever another holds the lease, or nobody does. */
+function tellHolder(before: Election, after: Election): Effects {
+  const told = describe(after.memory.sighting);
+  return told === describe(before.memory.sighting) ? [after] : [after, note("info", told)];
+}
+
+function describe(sighting: Sighting | undefined): string {
+  if (sighting === undefined) return "";
+  if (sighting.kind === "absent") return "there is no lease";
+  const holder = JSON.stringify(sighting.lease.holder);
+  switch (sighting.standing) {
+    case "free":
+      return "nobody holds the lease";
+    case "emptied":
+      return "nobody holds the lease, but it was not released: waiting as for a holder";
+    case "appointed":
+      return "nobody holds the lease: a coordinator appoints its holder";
+    case "terminating":
+      return "the lease is being deleted";
+    case "own":
+      return "the lease still names this process";
+    case "predecessor":
+      return `the lease names this pod's former process ${holder}`;
+    case "ours":
+      return `the leader is ${holder}`;
+    case "foreign":
+      return `the leader is ${holder}, which is not one of k8s-await-election: waiting longer`;
+  }
+}

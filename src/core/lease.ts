@@ -1,0 +1,249 @@
+/**
+ * The Lease object as the election sees it, and the bodies that it writes (contract §1.1, §1.8).
+ *
+ * Times are compared as text, never parsed: another host's clock means nothing to us (I6). What we
+ * do not know of an object is kept as it was read (I12).
+ */
+
+export interface Lease {
+  /** The object as read, without `managedFields`: the API server keeps those when they are absent. */
+  readonly raw: JsonObject;
+  readonly uid: string;
+  /** `metadata.resourceVersion`: decimal digits. */
+  readonly version: string;
+  /** Empty when nobody holds the lease. */
+  readonly holder: string;
+  readonly durationSeconds?: number;
+  readonly acquireTime?: string;
+  readonly renewTime?: string;
+  readonly transitions: number;
+  /** Set where a coordinator appoints the holder (KEP-4355). */
+  readonly strategy?: string;
+  readonly preferredHolder?: string;
+  /** Who of ours took it last, from the annotation; says nothing about the present holder. */
+  readonly termMark?: string;
+  readonly releaseMark?: string;
+  /** Being deleted: it waits for finalizers. */
+  readonly terminating: boolean;
+}
+
+export interface JsonObject {
+  readonly [member: string]: unknown;
+}
+
+/** What a claim or renewal puts into the record. */
+export interface Claim {
+  readonly holder: string;
+  readonly durationSeconds: number;
+  readonly acquireTime: string;
+  readonly renewTime: string;
+  readonly transitions: number;
+  readonly termMark: string;
+}
+
+const termAnnotation = "k8s-await-election/term";
+const releaseAnnotation = "k8s-await-election/released";
+const int32Max = 2 ** 31 - 1;
+
+/** Reads a Lease from the text of an answer; a string says why it is none. */
+export function readLease(text: string): Lease | string {
+  return leaseOf(parseJson(text));
+}
+
+/** Reads a Lease from a parsed object; a string says why it is none. */
+export function leaseOf(value: unknown): Lease | string {
+  const object = asObject(value);
+  const metadata = asObject(object?.["metadata"]);
+  if (object === undefined || metadata === undefined) return "not a JSON object with metadata";
+  if (object["kind"] !== "Lease") return `kind is ${quoted(object["kind"])}, not "Lease"`;
+  const { uid, resourceVersion } = metadata as Record<"uid" | "resourceVersion", unknown>;
+  if (typeof uid !== "string" || uid === "") return `metadata.uid is ${quoted(uid)}`;
+  if (typeof resourceVersion !== "string" || !/^\d{1,40}$/.test(resourceVersion)) {
+    return `metadata.resourceVersion is ${quoted(resourceVersion)}`;
+  }
+  const spec = asObject(object["spec"]) ?? {};
+  const annotations = asObject(metadata["annotations"]) ?? {};
+  const { managedFields: _, ...kept } = metadata;
+  return {
+    raw: { ...object, metadata: kept },
+    uid,
+    version: resourceVersion,
+    holder: textOf(spec["holderIdentity"]) ?? "",
+    ...optional("durationSeconds", countOf(spec["leaseDurationSeconds"])),
+    ...optional("acquireTime", textOf(spec["acquireTime"])),
+    ...optional("renewTime", textOf(spec["renewTime"])),
+    transitions: countOf(spec["leaseTransitions"]) ?? 0,
+    ...optional("strategy", textOf(spec["strategy"])),
+    ...optional("preferredHolder", textOf(spec["preferredHolder"])),
+    ...optional("termMark", textOf(annotations[termAnnotation])),
+    ...optional("releaseMark", textOf(annotations[releaseAnnotation])),
+    terminating: metadata["deletionTimestamp"] !== undefined,
+  };
+}
+
+/**
+ * The body that puts `claim` into the very object that was read, with its uid and version (S6), or
+ * into a new one.
+ */
+export function claimBody(base: Lease | undefined, name: string, claim: Claim): string {
+  return JSON.stringify(
+    edited(
+      base?.raw ?? {
+        apiVersion: "coordination.k8s.io/v1",
+        kind: "Lease",
+        metadata: { name },
+      },
+      { [termAnnotation]: claim.termMark, [releaseAnnotation]: undefined },
+      {
+        holderIdentity: claim.holder,
+        leaseDurationSeconds: claim.durationSeconds,
+        acquireTime: claim.acquireTime,
+        renewTime: claim.renewTime,
+        leaseTransitions: claim.transitions,
+      },
+    ),
+  );
+}
+
+/** The body that takes our name out again, with the mark that says so (I9). */
+export function releaseBody(base: Lease, termMark: string, time: string): string {
+  return JSON.stringify(
+    edited(
+      base.raw,
+      { [releaseAnnotation]: releaseMark(termMark, time) },
+      {
+        holderIdentity: "",
+        leaseDurationSeconds: 1,
+        acquireTime: time,
+        renewTime: time,
+        leaseTransitions: base.transitions,
+      },
+    ),
+  );
+}
+
+/** Whether this very record is a release of ours: a Go elector's later one keeps the annotation. */
+export function isReleased(lease: Lease): boolean {
+  const { releaseMark: mark, renewTime } = lease;
+  return (
+    lease.holder === "" &&
+    mark !== undefined &&
+    renewTime !== undefined &&
+    mark.endsWith(`/${renewTime}`)
+  );
+}
+
+/** Whether this record is our release of that term at that time. */
+export function isReleaseOf(lease: Lease, termMark: string, time: string): boolean {
+  return isReleased(lease) && lease.releaseMark === releaseMark(termMark, time);
+}
+
+/** Who of ours wrote a term mark. */
+export interface Mark {
+  readonly incarnation: string;
+  readonly podUid: string;
+  /** The process was PID 1 of its own PID namespace: its tree cannot have outlived it (L8). */
+  readonly pid1: boolean;
+}
+
+/** The annotation that makes a term ours: incarnation, pod and the term's acquire time (I10). */
+export function formatMark(mark: Mark, acquireTime: string): string {
+  const { incarnation, podUid, pid1 } = mark;
+  return `${incarnation}/${podUid}/${acquireTime}${pid1 ? "/pid1" : ""}`;
+}
+
+/**
+ * Who of ours holds the lease. A Go leader keeps our annotation, so one whose acquire time is not
+ * the record's is stale, and the holder is not one of ours.
+ */
+export function validMark(lease: Lease): Mark | undefined {
+  if (lease.holder === "" || lease.termMark === undefined) return undefined;
+  const [incarnation, podUid, acquireTime, pid1, ...rest] = lease.termMark.split("/");
+  if (incarnation === undefined || podUid === undefined || rest.length > 0) return undefined;
+  if (acquireTime !== lease.acquireTime || !(pid1 === undefined || pid1 === "pid1")) {
+    return undefined;
+  }
+  return { incarnation, podUid, pid1: pid1 === "pid1" };
+}
+
+/**
+ * What changes with every write of an elector and with nothing else (I4): not the resourceVersion,
+ * or anyone who annotates the lease in a loop would postpone its expiry for ever.
+ */
+export function recordKey(lease: Lease): string {
+  return JSON.stringify([
+    lease.uid,
+    lease.holder,
+    lease.termMark,
+    lease.durationSeconds,
+    lease.acquireTime,
+    lease.renewTime,
+    lease.transitions,
+  ]);
+}
+
+/** Whether resourceVersion `a` is newer than `b` (KEP-5504): digits of any length. */
+export function isNewer(a: string, b: string): boolean {
+  return BigInt(a) > BigInt(b);
+}
+
+/** The transition count of a record that another takes over, kept within int32 (O6). */
+export function nextTransitions(transitions: number): number {
+  return transitions < int32Max ? transitions + 1 : int32Max;
+}
+
+/** Wall time as MicroTime parses it: exactly six digits, UTC, within the years it can read. */
+export function formatMicroTime(wallMs: number): string {
+  const latest = Date.UTC(9999, 11, 31, 23, 59, 59);
+  const bounded = Math.min(latest, Math.max(0, Math.floor(wallMs)));
+  return `${new Date(bounded).toISOString().slice(0, -1)}000Z`;
+}
+
+/** Parses JSON that came from outside; `undefined` if it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+export function asObject(value: unknown): JsonObject | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as JsonObject)
+    : undefined;
+}
+
+function edited(raw: JsonObject, annotations: JsonObject, spec: JsonObject): JsonObject {
+  const metadata = asObject(raw["metadata"]) ?? {};
+  return {
+    ...raw,
+    metadata: {
+      ...metadata,
+      annotations: { ...asObject(metadata["annotations"]), ...annotations },
+    },
+    spec: { ...asObject(raw["spec"]), ...spec },
+  };
+}
+
+function releaseMark(termMark: string, time: string): string {
+  return `${termMark}/${time}`;
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+function countOf(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isInteger(value) && value > 0 && value <= int32Max
+    ? value
+    : undefined;
+}
+
+function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { [P in K]?: V });
+}
+
+function quoted(value: unknown): string {
+  return value === undefined ? "missing" : JSON.stringify(value).slice(0, 60);
+}

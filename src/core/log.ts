@@ -1,0 +1,38 @@
+/** One line per event, for the operator who reads nothing else. */
+import type { Level, Note } from "./notes.ts";
+
+export interface LogSettings {
+  readonly format: "text" | "json";
+  readonly level: Level;
+}
+
+const ranks: Readonly<Record<Level, number>> = { error: 0, warn: 1, info: 2, debug: 3 };
+
+/** The line for a note, without a line end; `undefined` if the level leaves it out. */
+export function formatNote(note: Note, settings: LogSettings, wallMs: number): string | undefined {
+  if (ranks[note.level] > ranks[settings.level]) return undefined;
+  const time = new Date(Math.min(8.64e15, Math.max(0, wallMs))).toISOString();
+  const values = Object.entries(note.values ?? {});
+  if (settings.format === "json") {
+    return escaped(
+      JSON.stringify({ time, level: note.level, message: note.message, ...note.values }),
+    );
+  }
+  const pairs = values.map(([key, value]) => ` ${key}=${plain(value)}`).join("");
+  return `${time} ${note.level.toUpperCase().padEnd(5)} ${escaped(note.message)}${pairs}`;
+}
+
+/** A value that could be mistaken for something else stands in quotes. */
+function plain(value: string | number): string {
+  const text = String(value);
+  return /^[\w.:/@+-]+$/.test(text) ? text : escaped(JSON.stringify(text));
+}
+
+/** Names and messages come from the API server, where anyone may have put line ends or escapes. */
+function escaped(text: string): string {
+  return text.replaceAll(
+    // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

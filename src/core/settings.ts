@@ -1,0 +1,205 @@
+/**
+ * The `K8S_AWAIT_ELECTION_*` variables, read once: every misfit is named, all of them together.
+ *
+ * Where the original takes a value, so do we; where it silently ignores a malformed number and uses
+ * the default, so do we, with a warning. All durations are whole seconds.
+ */
+import {
+  type Address,
+  anyText,
+  dnsLabel,
+  dnsName,
+  type EndpointPort,
+  flagText,
+  type Form,
+  identityText,
+  ipAddress,
+  listenAddress,
+  longestSeconds,
+  portsJson,
+  wholeSeconds,
+} from "./forms.ts";
+import type { LogSettings } from "./log.ts";
+import { deriveTiming, type Timing, timingMisfits } from "./timing.ts";
+
+export interface Settings {
+  /** Only for the reader of the log, as in the original. */
+  readonly name: string;
+  readonly lock: { readonly namespace: string; readonly name: string };
+  readonly identity: string;
+  readonly timing: Timing;
+  readonly stopTimeoutMs: number;
+  readonly onLoss: "rejoin" | "exit";
+  /** Refuses to run where the promise would rest on luck. */
+  readonly strict: boolean;
+  readonly status?: Address;
+  readonly service?: Service;
+}
+
+/** The Service whose Endpoints the leader keeps. */
+export interface Service {
+  readonly name: string;
+  readonly namespace: string;
+  readonly podIp: string;
+  readonly nodeName?: string;
+  readonly ports: readonly EndpointPort[];
+}
+
+export interface Reading {
+  /** Missing when there are misfits. */
+  readonly settings?: Settings;
+  readonly log: LogSettings;
+  /** What is wrong, a sentence each: the variable, the value, and what would be right. */
+  readonly misfits: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+const prefix = "K8S_AWAIT_ELECTION_";
+
+/** Read by the host, or put by us into the command's environment. */
+const knownElsewhere = [
+  "ENABLED",
+  "KUBECONFIG",
+  "SERVICE_ACCOUNT_DIR",
+  "FENCING_TOKEN",
+  "TERM",
+  "LEASE_UID",
+  "LEASE_TRANSITIONS",
+];
+
+/** Whether there is an election at all: as in the original, any value but the empty one. */
+export function isEnabled(variables: Readonly<Record<string, string>>): boolean {
+  return (variables[`${prefix}ENABLED`] ?? "") !== "";
+}
+
+/** Reads every variable; never throws. */
+export function readSettings(variables: Readonly<Record<string, string>>): Reading {
+  const page = new Page(variables);
+  const log: LogSettings = {
+    format: page.choice("LOG_FORMAT", ["text", "json"], "text"),
+    level: page.choice("LOG_LEVEL", ["info", "error", "warn", "debug"], "info"),
+  };
+  const namespace = page.required("LOCK_NAMESPACE", dnsLabel);
+  const durations = {
+    leaseSeconds: page.lenientSeconds("LEASE_DURATION", 15),
+    renewDeadlineSeconds: page.lenientSeconds("RENEW_DEADLINE", 10),
+    retrySeconds: page.lenientSeconds("RETRY_PERIOD", 2),
+  };
+  const takeoverDelay = page.seconds("TAKEOVER_DELAY");
+  const settings: Settings = {
+    name: page.required("NAME"),
+    lock: { namespace, name: page.required("LOCK_NAME", dnsName) },
+    identity: page.required("IDENTITY", identityText),
+    timing: deriveTiming(durations, takeoverDelay === undefined ? undefined : takeoverDelay * 1000),
+    stopTimeoutMs: (page.seconds("STOP_TIMEOUT") ?? 25) * 1000,
+    onLoss: page.choice("ON_LOSS", ["rejoin", "exit"], "rejoin"),
+    strict: page.flag("STRICT"),
+    ...optional("status", page.parsed("STATUS_ENDPOINT", listenAddress)),
+    ...optional("service", readService(page, namespace)),
+  };
+  if (page.misfits.length === 0) page.misfits.push(...timingMisfits(durations));
+  page.warnOfUnknown();
+  const { misfits, warnings } = page;
+  return misfits.length === 0 ? { settings, log, misfits, warnings } : { log, misfits, warnings };
+}
+
+/** The variables as they are read, and what was found wrong with them. */
+class Page {
+  readonly misfits: string[] = [];
+  readonly warnings: string[] = [];
+  readonly #variables: Readonly<Record<string, string>>;
+  readonly #asked = new Set(knownElsewhere.map((name) => prefix + name));
+
+  constructor(variables: Readonly<Record<string, string>>) {
+    this.#variables = variables;
+    if (["0", "false", "no", "off"].includes((variables[`${prefix}ENABLED`] ?? "").toLowerCase())) {
+      const value = JSON.stringify(variables[`${prefix}ENABLED`]);
+      this.warnings.push(
+        `${prefix}ENABLED is ${value}, and any value but the empty one enables the election`,
+      );
+    }
+  }
+
+  /** The value, or undefined if unset or empty, which the original treats alike. */
+  text(name: string): string | undefined {
+    this.#asked.add(prefix + name);
+    return this.#variables[prefix + name] || undefined;
+  }
+
+  parsed<T>(name: string, form: Form<T>): T | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = form.read(text);
+    if (value === undefined) this.misfit(name, text, form.right);
+    return value;
+  }
+
+  required(name: string, form: Form = anyText): string {
+    const value = this.parsed(name, form);
+    if (this.text(name) === undefined) this.misfits.push(`${prefix}${name} is not set`);
+    return value ?? "";
+  }
+
+  choice<const T extends string>(name: string, choices: readonly T[], byDefault: T): T {
+    const right = `must be ${choices.join(" or ")}`;
+    const form = { read: (text: string) => choices.find((choice) => choice === text), right };
+    return this.parsed(name, form) ?? byDefault;
+  }
+
+  flag(name: string): boolean {
+    return this.parsed(name, flagText) ?? false;
+  }
+
+  seconds(name: string): number | undefined {
+    return this.parsed(name, wholeSeconds);
+  }
+
+  /** Malformed is ignored as in the original; a number that cannot be meant is refused. */
+  lenientSeconds(name: string, byDefault: number): number {
+    const text = this.text(name);
+    if (text === undefined) return byDefault;
+    if (!/^[+-]?\d+$/.test(text)) {
+      const value = JSON.stringify(text);
+      this.warnings.push(
+        `${prefix}${name} is ${value}, which is no whole number of seconds: using ${byDefault}`,
+      );
+      return byDefault;
+    }
+    const seconds = Number(text);
+    if (seconds >= 1 && seconds <= longestSeconds) return seconds;
+    this.misfit(name, text, `must be whole seconds from 1 to ${longestSeconds}`);
+    return byDefault;
+  }
+
+  misfit(name: string, value: string, right: string): void {
+    this.misfits.push(`${prefix}${name} is ${JSON.stringify(value.slice(0, 300))}: ${right}`);
+  }
+
+  warnOfUnknown(): void {
+    for (const name of Object.keys(this.#variables).toSorted()) {
+      if (name.startsWith(prefix) && !this.#asked.has(name)) {
+        this.warnings.push(`${name} is not a variable of k8s-await-election: it is ignored`);
+      }
+    }
+  }
+}
+
+function readService(page: Page, lockNamespace: string): Service | undefined {
+  const name = page.parsed("SERVICE_NAME", dnsLabel);
+  const namespace = page.parsed("SERVICE_NAMESPACE", dnsLabel) ?? lockNamespace;
+  const nodeName = page.parsed("NODE_NAME", dnsName);
+  const podIp = page.parsed("POD_IP", ipAddress);
+  const ports = page.parsed("SERVICE_PORTS_JSON", portsJson);
+  if (page.text("SERVICE_NAME") === undefined) return undefined;
+  for (const needed of ["POD_IP", "SERVICE_PORTS_JSON"]) {
+    if (page.text(needed) === undefined) {
+      page.misfits.push(`${prefix}${needed} is not set, and ${prefix}SERVICE_NAME needs it`);
+    }
+  }
+  if (name === undefined || podIp === undefined || ports === undefined) return undefined;
+  return { name, namespace, podIp, ports, ...optional("nodeName", nodeName) };
+}
+
+function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { [P in K]?: V });
+}

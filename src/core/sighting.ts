@@ -1,0 +1,151 @@
+/**
+ * What a candidate has seen of the lease, since when, and so when it may claim it (S7, I4–I7, I13).
+ *
+ * Every wait counts from the first sight of that very record on our own clock, and is over *before*
+ * the claim is sent, so that no wait has to be carried in the record. A claim is a compare-and-swap
+ * on the very object that was seen.
+ */
+import { isReleased, type Lease, type Mark, recordKey, validMark } from "./lease.ts";
+import { type Instant, later } from "./protocol.ts";
+import type { Timing } from "./timing.ts";
+
+export type Sighting = Present | Absent;
+
+interface Present {
+  readonly kind: "present";
+  readonly lease: Lease;
+  readonly key: string;
+  readonly standing: Standing;
+  /** When *we* first saw this record, however old it was then: late is safe. */
+  readonly firstSeenAt: Instant;
+}
+
+interface Absent {
+  readonly kind: "absent";
+  readonly firstSeenAt: Instant;
+  /** Who may still be running a command although the lease is gone (I13). */
+  readonly since: "nobody" | "unknown" | "holder";
+}
+
+/** Who holds the lease, in the terms of S7. */
+export type Standing =
+  /** Our release, or never held. */
+  | "free"
+  /** This incarnation, by a write that it sent. */
+  | "own"
+  /** An earlier process of this very pod whose tree died with it (L8). */
+  | "predecessor"
+  /** Another process of ours. */
+  | "ours"
+  /** A Go elector, or whoever else writes no mark. */
+  | "foreign"
+  /** Nobody, but not by our release: a command may still be running. */
+  | "emptied"
+  /** A coordinator appoints the holder and has appointed nobody (contract §1.7). */
+  | "appointed"
+  /** Being deleted. */
+  | "terminating";
+
+/** The process that looks. */
+export interface Self {
+  readonly identity: string;
+  readonly mark: Mark;
+  readonly soleHolder: boolean;
+  /** Waits even where a first start on a new lease would be at once (I13). */
+  readonly strict: boolean;
+}
+
+/** Takes note of a lease; a record already known keeps the instant of its first sight. */
+export function sight(
+  before: Sighting | undefined,
+  lease: Lease,
+  self: Self,
+  ownWrites: readonly string[],
+  at: Instant,
+): Present {
+  const key = recordKey(lease);
+  const known = before?.kind === "present" && before.key === key;
+  return {
+    kind: "present",
+    lease,
+    key,
+    standing: standingOf(lease, self, ownWrites),
+    firstSeenAt: known ? before.firstSeenAt : at,
+  };
+}
+
+/** Takes note that there is no lease. */
+export function missing(before: Sighting | undefined, at: Instant): Absent {
+  if (before === undefined) return { kind: "absent", firstSeenAt: at, since: "unknown" };
+  if (before.kind === "absent") return before;
+  const nobody = before.standing === "free" || before.standing === "own";
+  return { kind: "absent", firstSeenAt: at, since: nobody ? "nobody" : "holder" };
+}
+
+/** From when on the lease may be claimed; never, while a coordinator or a deletion forbids it. */
+export function claimableAt(
+  sighting: Sighting,
+  self: Self,
+  timing: Timing,
+  spread: number,
+): Instant | undefined {
+  const waitMs =
+    sighting.kind === "absent" ? absentWait(sighting, self, timing) : presentWait(sighting, timing);
+  if (waitMs === undefined) return undefined;
+  // Strictly later than the wait, and spread so that not all candidates write at once (L1, L9).
+  return waitMs === 0
+    ? sighting.firstSeenAt
+    : later(sighting.firstSeenAt, Math.floor(waitMs) + 1 + spread);
+}
+
+function absentWait({ since }: Absent, self: Self, timing: Timing): number {
+  return since === "holder" || (since === "unknown" && self.strict) ? timing.leaseMs : 0;
+}
+
+function presentWait({ lease, standing }: Present, timing: Timing): number | undefined {
+  const recordMs =
+    lease.durationSeconds === undefined ? timing.leaseMs : lease.durationSeconds * 1000;
+  switch (standing) {
+    case "free":
+    case "own":
+    case "predecessor":
+      return 0;
+    case "ours":
+      return recordMs;
+    case "foreign":
+      return recordMs + timing.goWaitMs;
+    case "emptied":
+      return timing.emptyWaitMs;
+    case "appointed":
+    case "terminating":
+      return undefined;
+  }
+}
+
+function standingOf(lease: Lease, self: Self, ownWrites: readonly string[]): Standing {
+  if (lease.terminating) return "terminating";
+  if (lease.holder === "") {
+    if (lease.strategy !== undefined) return "appointed";
+    const neverHeld = lease.acquireTime === undefined && lease.renewTime === undefined;
+    return neverHeld || isReleased(lease) ? "free" : "emptied";
+  }
+  const mark = validMark(lease);
+  if (mark === undefined) return "foreign";
+  if (mark.incarnation === self.mark.incarnation) {
+    // A time that we never wrote: a second process with our identity, a Go elector (DL7).
+    return isOwn(lease, self, ownWrites) ? "own" : "foreign";
+  }
+  const predecessor =
+    self.soleHolder && self.mark.pid1 && mark.pid1 && mark.podUid === self.mark.podUid;
+  return predecessor && mark.podUid !== "" ? "predecessor" : "ours";
+}
+
+/** Whether the record was written by this process, and by nobody since. */
+export function isOwn(lease: Lease, self: Self, ownWrites: readonly string[]): boolean {
+  return (
+    lease.holder === self.identity &&
+    validMark(lease)?.incarnation === self.mark.incarnation &&
+    lease.renewTime !== undefined &&
+    ownWrites.includes(lease.renewTime)
+  );
+}

@@ -1,0 +1,183 @@
+/**
+ * The watch on the one lease: how it is opened, heard, doubted and opened again.
+ *
+ * It only tells what it heard. Whoever owns it decides what an event means, and looks (GET) when it
+ * is told that the watch was silent or lost (L6).
+ */
+import { asObject, isNewer, type Lease, leaseOf, parseJson } from "./lease.ts";
+import { type Instant, later, type Order, type Report } from "./protocol.ts";
+
+export type Watch = Closed | Opening | Open;
+
+interface Shared {
+  readonly path: string;
+  readonly timeoutMs: number;
+  readonly silenceMs: number;
+  /** How many streams were opened so far: the next id. */
+  readonly count: number;
+  /** A stream that a server ends at once is not opened again at once. */
+  readonly notBefore: Instant;
+}
+
+interface Closed extends Shared {
+  readonly phase: "closed";
+}
+
+interface Opening extends Shared {
+  readonly phase: "opening";
+  readonly id: string;
+}
+
+interface Open extends Shared {
+  readonly phase: "open";
+  readonly id: string;
+  /** Silent for so long, the stream is doubted. */
+  readonly doubtAt: Instant;
+  /** Doubled with every doubt that was unfounded: a lease that nobody holds is silent. */
+  readonly patienceMs: number;
+}
+
+/** What a report about the watch means. */
+export type Heard =
+  | { readonly what: "lease"; readonly lease: Lease }
+  | { readonly what: "deleted"; readonly version: string }
+  /** The stream is lost, refused or cannot be continued: only a look tells what is so now. */
+  | { readonly what: "lost"; readonly problem: string }
+  | { readonly what: "nothing" };
+
+type Effects = readonly [Watch, Heard, ...Order[]];
+
+/** After a refusal (403) the watch is tried again this rarely, and polling goes on meanwhile. */
+const refusedPauseMs = 60_000;
+const pauseMs = 1000;
+const longestPatienceMs = 30_000;
+
+export function begin(
+  path: string,
+  times: { readonly requestMs: number; readonly silenceMs: number },
+  at: Instant,
+): Watch {
+  const { requestMs: timeoutMs, silenceMs } = times;
+  return { phase: "closed", path, timeoutMs, silenceMs, count: 0, notBefore: at };
+}
+
+export function owns(watch: Watch, id: string): boolean {
+  return watch.phase !== "closed" && watch.id === id;
+}
+
+export function wakeAt(watch: Watch): Instant | undefined {
+  switch (watch.phase) {
+    case "closed":
+      return watch.notBefore;
+    case "opening":
+      return undefined;
+    case "open":
+      return watch.doubtAt;
+  }
+}
+
+/** Opens the stream after `version` (or wherever the lease begins), if it is closed and due. */
+export function open(watch: Watch, version: string | undefined, at: Instant): [Watch, ...Order[]] {
+  if (watch.phase !== "closed" || watch.notBefore > at) return [watch];
+  const count = watch.count + 1;
+  const id = `watch-${count}`;
+  const from = version === undefined ? "" : `&resourceVersion=${version}`;
+  return [
+    { ...shared(watch), phase: "opening", id, count, notBefore: later(at, pauseMs) },
+    { type: "watch", id, path: `${watch.path}${from}`, timeoutMs: watch.timeoutMs },
+  ];
+}
+
+/** Takes a report about this watch. */
+export function hear(watch: Watch, report: Report, at: Instant): Effects {
+  switch (report.type) {
+    case "opened":
+      return [listening(watch, report.id, at), { what: "nothing" }];
+    case "line":
+      return read(watch, report.id, report.text, at);
+    case "answered": {
+      const notBefore = later(at, report.status === 403 ? refusedPauseMs : pauseMs);
+      return [{ ...closed(watch), notBefore }, lost(`watch refused with ${report.status}`)];
+    }
+    case "unanswered":
+      return [closed(watch), lost(report.error)];
+    case "ended":
+      return [closed(watch), lost(report.error ?? "the server ended the watch")];
+    default:
+      return [watch, { what: "nothing" }];
+  }
+}
+
+/** Whether the stream has been silent for too long. */
+export function isDoubted(watch: Watch, at: Instant): boolean {
+  return watch.phase === "open" && at >= watch.doubtAt;
+}
+
+/** The silence was right: nothing had happened. It may last twice as long next time. */
+export function trust(watch: Watch, at: Instant): Watch {
+  if (watch.phase !== "open") return watch;
+  const patienceMs = Math.min(watch.patienceMs * 2, Math.max(longestPatienceMs, watch.silenceMs));
+  return { ...watch, patienceMs, doubtAt: later(at, patienceMs) };
+}
+
+/** Gives the stream up. */
+export function drop(watch: Watch): [Watch, ...Order[]] {
+  if (watch.phase === "closed") return [watch];
+  return [closed(watch), { type: "abandon", id: watch.id }];
+}
+
+function read(watch: Watch, id: string, text: string, at: Instant): Effects {
+  const event = asObject(parseJson(text));
+  const object = event?.["object"];
+  switch (event?.["type"]) {
+    case "ADDED":
+    case "MODIFIED": {
+      const lease = leaseOf(object);
+      if (typeof lease === "string") return abandoned(watch, id, `unreadable event: ${lease}`);
+      return [listening(watch, id, at), { what: "lease", lease }];
+    }
+    case "DELETED": {
+      const lease = leaseOf(object);
+      if (typeof lease === "string") return abandoned(watch, id, `unreadable event: ${lease}`);
+      return [listening(watch, id, at), { what: "deleted", version: lease.version }];
+    }
+    case "BOOKMARK":
+      return [listening(watch, id, at), { what: "nothing" }];
+    default:
+      // An ERROR event (410 Gone among them) ends what the stream can tell.
+      return abandoned(watch, id, `watch error: ${problemOf(object)}`);
+  }
+}
+
+function problemOf(object: unknown): string {
+  const message = asObject(object)?.["message"];
+  return typeof message === "string" ? message.slice(0, 200) : "not an event";
+}
+
+function abandoned(watch: Watch, id: string, problem: string): Effects {
+  return [closed(watch), lost(problem), { type: "abandon", id }];
+}
+
+function listening(watch: Watch, id: string, at: Instant): Open {
+  const patienceMs = watch.silenceMs;
+  return { ...shared(watch), phase: "open", id, patienceMs, doubtAt: later(at, patienceMs) };
+}
+
+function closed(watch: Watch): Closed {
+  return { ...shared(watch), phase: "closed" };
+}
+
+function lost(problem: string): Heard {
+  return { what: "lost", problem };
+}
+
+function shared({ path, timeoutMs, silenceMs, count, notBefore }: Watch): Shared {
+  return { path, timeoutMs, silenceMs, count, notBefore };
+}
+
+/** Whether an event is news to somebody who knows this version. */
+export function isNews(heard: Heard, version: string | undefined): boolean {
+  if (version === undefined) return true;
+  if (heard.what === "lease") return isNewer(heard.lease.version, version);
+  return heard.what === "deleted" && isNewer(heard.version, version);
+}
