@@ -1,5 +1,5 @@
 /** The forms that the text of a variable can have; each says what would be right. */
-import { asObject, parseJson } from "./lease.ts";
+import { asObject, parseJson } from "./json.ts";
 
 export interface Form<T = string> {
   /** The value, or undefined if the text has not this form. */

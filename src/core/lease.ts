@@ -4,6 +4,7 @@
  * Times are compared as text, never parsed: another host's clock means nothing to us (I6). What we
  * do not know of an object is kept as it was read (I12).
  */
+import { asObject, type JsonObject, parseJson } from "./json.ts";
 
 export interface Lease {
   /** The object as read, without `managedFields`: the API server keeps those when they are absent. */
@@ -25,10 +26,6 @@ export interface Lease {
   readonly releaseMark?: string;
   /** Being deleted: it waits for finalizers. */
   readonly terminating: boolean;
-}
-
-export interface JsonObject {
-  readonly [member: string]: unknown;
 }
 
 /** What a claim or renewal puts into the record. */
@@ -197,21 +194,6 @@ export function formatMicroTime(wallMs: number): string {
   const latest = Date.UTC(9999, 11, 31, 23, 59, 59);
   const bounded = Math.min(latest, Math.max(0, Math.floor(wallMs)));
   return `${new Date(bounded).toISOString().slice(0, -1)}000Z`;
-}
-
-/** Parses JSON that came from outside; `undefined` if it is none. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
-}
-
-export function asObject(value: unknown): JsonObject | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as JsonObject)
-    : undefined;
 }
 
 function edited(raw: JsonObject, annotations: JsonObject, spec: JsonObject): JsonObject {

@@ -121,9 +121,8 @@ export type Order =
   | { readonly type: "print"; readonly line: string }
   /** The host becomes the command, unchanged; only a failure is reported. */
   | { readonly type: "become" }
-  /** Ends the host with a code, or as a signal ended the command. */
-  | { readonly type: "exit"; readonly code: number }
-  | { readonly type: "exit"; readonly signal: string };
+  /** Ends the host, once the lines printed before are out as far as anybody reads them. */
+  | { readonly type: "exit"; readonly code: number };
 
 /** What happened. */
 export type Report =

@@ -4,7 +4,8 @@
  * It only tells what it heard. Whoever owns it decides what an event means, and looks (GET) when it
  * is told that the watch was silent or lost (L6).
  */
-import { asObject, isNewer, type Lease, leaseOf, parseJson } from "./lease.ts";
+import { asObject, parseJson } from "./json.ts";
+import { isNewer, type Lease, leaseOf } from "./lease.ts";
 import { type Instant, later, type Order, type Report } from "./protocol.ts";
 
 export type Watch = Closed | Opening | Open;

@@ -1,4 +1,5 @@
 /** The write that would open a term is on its way: only its own answer opens it (S2). */
+import { refusal } from "../json.ts";
 import type { Lease } from "../lease.ts";
 import { note } from "../notes.ts";
 import { later, type Now, type Report } from "../protocol.ts";
@@ -13,7 +14,6 @@ import {
   type Election,
   enter,
   failed,
-  refusal,
   renewTimes,
   succeeded,
 } from "./state.ts";

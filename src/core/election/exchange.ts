@@ -1,4 +1,5 @@
 /** The requests of the election: their paths, bodies and ids, and what their answers say. */
+import { refusal } from "../json.ts";
 import {
   claimBody,
   formatMark,
@@ -13,7 +14,6 @@ import {
   type Election,
   type Failure,
   isFailing,
-  refusal,
   remember,
   type Term,
   type Way,

@@ -1,5 +1,5 @@
 /** What the election knows in each phase, and the small moves that all phases share. */
-import { asObject, type Lease, parseJson } from "../lease.ts";
+import type { Lease } from "../lease.ts";
 import { type Effect, note } from "../notes.ts";
 import { type Instant, later, type Now } from "../protocol.ts";
 import { type Self, type Sighting, sight } from "../sighting.ts";
@@ -213,12 +213,6 @@ export function backoff(
 /** Whether the connection is doubted: the next exchange takes a new one (L6). */
 export function isFailing({ memory: { health } }: Election): boolean {
   return health.read.failures > 0 || health.write.failures > 0;
-}
-
-/** What the API server said, in one line: the message of its Status, cut. */
-export function refusal(status: number, body: string): string {
-  const message = asObject(parseJson(body))?.["message"];
-  return typeof message === "string" ? `${status}: ${message.slice(0, 300)}` : `${status}`;
 }
 
 /** A candidate that looks at once. */

@@ -1,0 +1,193 @@
+/**
+ * The entry point as one pure function: the corridor between the rooms.
+ *
+ * A report first goes to the rooms, each of which takes what concerns it. Then the rules of
+ * `settle.ts` say what one room's news means for the others, until nothing is left to say: may the
+ * command run, must it stop, may the lease be released, is it time to leave.
+ */
+import * as commands from "./command.ts";
+import * as elections from "./election.ts";
+import * as exits from "./exit.ts";
+import { formatNote, type LogSettings } from "./log.ts";
+import { type Effect, note } from "./notes.ts";
+import type { Facts, Instant, Now, Order, Report } from "./protocol.ts";
+import * as routings from "./routing.ts";
+import { isEnabled, readSettings, type Settings } from "./settings.ts";
+import { isWell, settle } from "./settle.ts";
+import * as statuses from "./status.ts";
+import type { Running } from "./term.ts";
+
+/** Opaque to a host. */
+export type Program = Passing | Running | Finished;
+
+/** No election: the host becomes the command. */
+interface Passing {
+  readonly name: "passing";
+  readonly log: LogSettings;
+}
+
+/** The exit is ordered: nothing matters any more. */
+interface Finished {
+  readonly name: "finished";
+}
+
+type Step = [Program, ...Order[]];
+
+/** Starts the program. */
+export function begin(facts: Facts, now: Now): Step {
+  const { settings, log, misfits, warnings } = readSettings(facts.variables);
+  const enabled = isEnabled(facts.variables);
+  const refusal = refuse(facts, enabled, settings, misfits);
+  if (refusal !== undefined) {
+    const [code, ...messages] = refusal;
+    const notes = messages.map((message) => note("error", message));
+    return worded([{ name: "finished" }, ...notes, { type: "exit", code }], log, now);
+  }
+  if (!enabled || settings === undefined) return [{ name: "passing", log }, { type: "become" }];
+  const remarks = [...warnings, ...shortcomings(facts)].map((text) => note("warn", text));
+  const [running, ...effects] = join(facts, settings, log, now);
+  return worded([running, ...remarks, ...effects], log, now);
+}
+
+/** Takes one report. */
+export function step(program: Program, report: Report, now: Now): Step {
+  switch (program.name) {
+    case "finished":
+      return [program];
+    case "passing": {
+      if (report.type !== "becomeFailed") return [program];
+      const message = note("error", report.message);
+      const exit: Order = { type: "exit", code: exits.ofProblem(report) };
+      return worded([{ name: "finished" }, message, exit], program.log, now);
+    }
+    case "running": {
+      const [heard, ...effects] = hear(program, report, now);
+      const [settled, ...more] = settle(heard, report, now);
+      const leaves = more.some((effect) => effect.type === "exit");
+      return worded(
+        [leaves ? { name: "finished" } : settled, ...effects, ...more],
+        program.log,
+        now,
+      );
+    }
+  }
+}
+
+/** The one deadline: without a report by then, the host reports a tick. */
+export function wakeAt(program: Program): Instant | undefined {
+  if (program.name !== "running") return undefined;
+  const { election, command, routing, status, ending } = program;
+  const tenure = ending === undefined ? elections.tenure(election) : undefined;
+  return [
+    elections.wakeAt(election),
+    commands.wakeAt(command),
+    routing && routings.wakeAt(routing),
+    status && statuses.wakeAt(status),
+    tenure?.stopAt,
+  ].reduce((a, b) => (a === undefined || (b !== undefined && b < a) ? b : a), undefined);
+}
+
+/** Why the program cannot even begin: an exit code and what to say. */
+function refuse(
+  facts: Facts,
+  enabled: boolean,
+  settings: Settings | undefined,
+  misfits: readonly string[],
+): [number, ...string[]] | undefined {
+  if (!facts.hasCommand) {
+    return [exits.failure, "no command given: use k8s-await-election COMMAND [ARGUMENT…]"];
+  }
+  if (enabled && misfits.length > 0) return [exits.settingsRefused, ...misfits];
+  if (facts.commandProblem !== undefined) {
+    return [exits.ofProblem(facts.commandProblem), facts.commandProblem.message];
+  }
+  if (!enabled) return undefined;
+  if (facts.apiProblem !== undefined) return [exits.failure, facts.apiProblem];
+  if (settings?.strict === true && !facts.abilities.treeDiesWithHost) {
+    return [
+      exits.settingsRefused,
+      `K8S_AWAIT_ELECTION_STRICT is set, and ${orphansSurvive}: run it as PID 1 of the container`,
+    ];
+  }
+  return undefined;
+}
+
+const orphansSurvive = "if this process is killed, what the command started can live on";
+
+/** What this host cannot do here, said once at start. */
+function shortcomings(facts: Facts): string[] {
+  return facts.abilities.treeDiesWithHost ? [] : [`not PID 1 of a container: ${orphansSurvive}`];
+}
+
+function join(
+  facts: Facts,
+  settings: Settings,
+  log: LogSettings,
+  now: Now,
+): [Running, ...Effect[]] {
+  const { lock, identity, timing, strict } = settings;
+  const { incarnation, podUid = "", isPid1: pid1, abilities } = facts;
+  const self = {
+    identity,
+    mark: { incarnation, podUid, pid1 },
+    soleHolder: abilities.soleHolder,
+    strict,
+  };
+  const election = elections.begin({ ...lock, self, timing }, facts.seed, now);
+  const status = settings.status && statuses.begin(settings.status);
+  const running: Running = {
+    name: "running",
+    settings,
+    log,
+    election: election[0],
+    command: commands.idle,
+    ...(settings.service && { routing: routings.begin(settings.service) }),
+    ...(status && { status: status[0] }),
+    startFailures: 0,
+    isGuardLost: false,
+  };
+  const hello = note("info", `waiting to lead ${settings.name}`, {
+    lease: `${lock.namespace}/${lock.name}`,
+    identity,
+    leaseSeconds: timing.leaseSeconds,
+    incarnation,
+  });
+  const [, ...statusEffects] = status ?? [undefined];
+  const [, ...electionEffects] = election;
+  return [running, hello, ...statusEffects, ...electionEffects];
+}
+
+/** Every room takes the report. */
+function hear(running: Running, report: Report, now: Now): [Running, ...Effect[]] {
+  const [election, ...told] = elections.step(running.election, report, now);
+  const [command, ...done] = commands.step(running.command, report, now);
+  let next: Running = { ...running, election, command };
+  const effects: Effect[] = [...told, ...done];
+  if (running.routing !== undefined) {
+    const tenure = elections.tenure(election);
+    const mayPublish = tenure !== undefined && now.instant < tenure.stopAt;
+    const [routing, ...sent] = routings.step(running.routing, report, mayPublish, now);
+    next = { ...next, routing };
+    effects.push(...sent);
+  }
+  if (running.status !== undefined) {
+    const [status, ...answers] = statuses.step(running.status, report, isWell(next, now), now);
+    next = { ...next, status };
+    effects.push(...answers);
+  }
+  return [next, ...effects];
+}
+
+/** Notes become lines. */
+function worded(
+  [program, ...effects]: readonly [Program, ...Effect[]],
+  log: LogSettings,
+  now: Now,
+): Step {
+  const orders = effects.flatMap((effect): Order[] => {
+    if (effect.type !== "note") return [effect];
+    const line = formatNote(effect, log, now.wallMs);
+    return line === undefined ? [] : [{ type: "print", line }];
+  });
+  return [program, ...orders];
+}

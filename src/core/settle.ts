@@ -1,0 +1,215 @@
+/**
+ * What one room's news means for the others: rules in the order of their weight.
+ *
+ * The first rule that has something to do does it, and the rules are asked again, until none has. So
+ * what happens depends on what is so now, never on the order in which it became so.
+ */
+import * as commands from "./command.ts";
+import * as elections from "./election.ts";
+import * as exits from "./exit.ts";
+import { heed } from "./heed.ts";
+import { note } from "./notes.ts";
+import { InvariantError, type Now, type Report } from "./protocol.ts";
+import * as routings from "./routing.ts";
+import type { Settings } from "./settings.ts";
+import { type After, end, ended, exitNow, type Running, type Step } from "./term.ts";
+
+type Rule = (running: Running, now: Now) => Step | undefined;
+
+const rules: readonly Rule[] = [
+  leaveUnelected,
+  leaveRejected,
+  openTerm,
+  noticeLoss,
+  noticeEnd,
+  noticeDelay,
+  noticePreference,
+  stopCommand,
+  startCommand,
+  prolongCommand,
+  letGo,
+  closeTerm,
+];
+
+/** Heeds the report, and then applies the rules until none has anything to do. */
+export function settle(running: Running, report: Report, now: Now): Step {
+  let [settled, ...effects] = heed(running, report, now);
+  for (let round = 0; round < 50; round++) {
+    const step = firstOf(settled, now);
+    if (step === undefined) return [settled, ...effects];
+    const [next, ...more] = step;
+    settled = next;
+    effects = [...effects, ...more];
+    if (more.some((effect) => effect.type === "exit")) return [settled, ...effects];
+  }
+  throw new InvariantError("Cannot settle: the rules of settle.ts contradict each other");
+}
+
+/** What the status endpoint says: false from G on, and wherever a command may run without a lease. */
+export function isWell({ election, term, ending, isGuardLost }: Running, now: Now): boolean {
+  const tenure = elections.tenure(election);
+  if (isGuardLost) return false;
+  if (tenure !== undefined) return now.instant < tenure.stopAt;
+  return term === undefined || ending?.isResigned === true;
+}
+
+function firstOf(running: Running, now: Now): Step | undefined {
+  for (const rule of rules) {
+    const step = rule(running, now);
+    if (step !== undefined) return step;
+  }
+  return undefined;
+}
+
+/** Nothing was ours yet, so there is nothing to wait for. */
+function leaveUnelected(running: Running): Step | undefined {
+  const { ending, term, election } = running;
+  const isWaiting = term === undefined && election.phase.name === "candidate";
+  return ending !== undefined && isWaiting ? [running, exitNow(running)] : undefined;
+}
+
+/** No retry can help, so the operator has to see it (contract §1.6). */
+function leaveRejected(running: Running): Step | undefined {
+  const { phase } = running.election;
+  if (phase.name !== "rejected") return undefined;
+  const message = note("error", "the API server finds our claim invalid", {
+    problem: phase.problem,
+  });
+  return [running, message, { type: "exit", code: exits.failure }];
+}
+
+function openTerm(running: Running, now: Now): Step | undefined {
+  const tenure = elections.tenure(running.election);
+  if (tenure === undefined || running.term !== undefined) return undefined;
+  const { term } = tenure;
+  const message = note("info", "leading", {
+    token: term.token,
+    transitions: term.transitions,
+    stopInMs: Math.round(tenure.stopAt - now.instant),
+  });
+  const opened = { ...running, term };
+  if (running.routing === undefined || running.ending !== undefined) return [opened, message];
+  const [routing, ...effects] = routings.publish(running.routing, term.mark, now);
+  return [{ ...opened, routing }, message, ...effects];
+}
+
+/** The lease is not ours any more, and the command may still run. */
+function noticeLoss(running: Running): Step | undefined {
+  const { term, ending, election, settings } = running;
+  const isHeld = term === undefined || elections.tenure(election) !== undefined;
+  if (isHeld || ending?.isResigned === true || ending?.isLost === true) return undefined;
+  const after = ending?.after ?? afterLoss(settings);
+  return [{ ...running, ending: { ...ended("kill", after), isLost: true } }];
+}
+
+/** The command ended by itself, or could not be started. */
+function noticeEnd(running: Running): Step | undefined {
+  const { command, ending, term } = running;
+  if (command.name !== "over" || ending !== undefined || term === undefined) return undefined;
+  const fate = command.end;
+  if (fate?.how === "notStarted" && exits.isPassing(fate.problem)) {
+    const startFailures = running.startFailures + 1;
+    const pauseMs = Math.min(60_000, 1000 * 2 ** startFailures);
+    return [end({ ...running, startFailures }, "kill", { how: "rejoin", pauseMs })];
+  }
+  const code = fate === undefined ? exits.failure : exits.ofEnd(fate);
+  return [
+    end(running, "kill", { how: "exitAsCommand", otherwise: code }),
+    note("info", "the command has ended", { code }),
+  ];
+}
+
+/** G: no renewal came through, so the command gets the time until H to stop by itself. */
+function noticeDelay(running: Running, now: Now): Step | undefined {
+  const tenure = elections.tenure(running.election);
+  if (tenure === undefined || running.ending !== undefined || now.instant < tenure.stopAt) {
+    return undefined;
+  }
+  return [
+    end(running, { signal: "SIGTERM" }, afterLoss(running.settings)),
+    note("error", "the lease could not be renewed in time: stopping the command", {
+      killInMs: Math.round(tenure.killAt - now.instant),
+    }),
+  ];
+}
+
+/** A coordinator wants another in our place: a polite request to step down. */
+function noticePreference(running: Running): Step | undefined {
+  const holder = elections.preferredHolder(running.election);
+  if (holder === undefined || running.ending !== undefined) return undefined;
+  const election = elections.obey(running.election, holder);
+  const after = { how: "rejoin", pauseMs: 0 } as const;
+  return [
+    end({ ...running, election }, { signal: "SIGTERM" }, after),
+    note("info", "stepping down for the preferred holder", { holder }),
+  ];
+}
+
+/** First the traffic goes, then the command is asked to stop. */
+function stopCommand(running: Running, now: Now): Step | undefined {
+  const { ending, settings } = running;
+  if (ending === undefined || ending.isBegun) return undefined;
+  const begun = { ...running, ending: { ...ending, isBegun: true } };
+  const [routing, ...withdrawal] =
+    running.routing === undefined ? [undefined] : routings.withdraw(running.routing, now);
+  const [command, ...effects] =
+    ending.ask === "kill"
+      ? commands.kill(running.command)
+      : commands.drain(running.command, ending.ask.signal, settings.stopTimeoutMs, now);
+  return [{ ...begun, command, ...(routing && { routing }) }, ...withdrawal, ...effects];
+}
+
+function startCommand(running: Running): Step | undefined {
+  const { election, command, routing, ending } = running;
+  const tenure = elections.tenure(election);
+  const isDue = tenure !== undefined && ending === undefined && command.name === "idle";
+  if (!isDue || (routing !== undefined && !routings.isSettled(routing))) return undefined;
+  const { term } = tenure;
+  const addEnv = {
+    K8S_AWAIT_ELECTION_FENCING_TOKEN: term.token,
+    K8S_AWAIT_ELECTION_TERM: term.mark,
+    K8S_AWAIT_ELECTION_LEASE_UID: term.leaseUid,
+    K8S_AWAIT_ELECTION_LEASE_TRANSITIONS: String(term.transitions),
+  };
+  const [arming, ...effects] = commands.arm(addEnv, tenure);
+  return [{ ...running, command: arming }, ...effects];
+}
+
+function prolongCommand(running: Running, now: Now): Step | undefined {
+  const tenure = elections.tenure(running.election);
+  if (tenure === undefined) return undefined;
+  const [command, ...effects] = commands.prolong(running.command, tenure, now);
+  return command === running.command ? undefined : [{ ...running, command }, ...effects];
+}
+
+/** The tree is verified empty and the traffic gone: the lease may go too (S5). */
+function letGo(running: Running, now: Now): Step | undefined {
+  const { election, ending } = running;
+  const isDue = ending?.isBegun === true && elections.tenure(election) !== undefined;
+  if (!isDue || !isClear(running)) return undefined;
+  const [released, ...effects] = elections.resign(election, now);
+  return [{ ...running, election: released, ending: { ...ending, isResigned: true } }, ...effects];
+}
+
+function closeTerm(running: Running, now: Now): Step | undefined {
+  const { ending, term, election } = running;
+  const isOver = ending?.isBegun === true && term !== undefined && elections.isOut(election);
+  if (!isOver || !isClear(running)) return undefined;
+  if (ending.after.how !== "rejoin") return [running, exitNow(running)];
+  const { term: _, ending: __, ...rest } = running;
+  const [rejoined, ...effects] = elections.rejoin(election, ending.after.pauseMs, now);
+  return [
+    { ...rest, election: rejoined, command: commands.idle },
+    note("info", "a candidate again"),
+    ...effects,
+  ];
+}
+
+/** No process of the command can be left, and no traffic comes. */
+function isClear({ command, routing }: Running): boolean {
+  return commands.isEmpty(command) && (routing === undefined || routings.isIdle(routing));
+}
+
+function afterLoss({ onLoss }: Settings): After {
+  return onLoss === "exit" ? { how: "exit", code: exits.failure } : { how: "rejoin", pauseMs: 0 };
+}
