@@ -9,7 +9,7 @@
  * before the host has verified that the whole tree is gone (S5): what a command that has exited left
  * behind is killed like everything else.
  */
-import { type Effect, note } from "./notes.ts";
+import { type Effect, type Note, note } from "./notes.ts";
 import { type Instant, later, type Now, type Report, type StartProblem } from "./protocol.ts";
 import { startMarginMs } from "./timing.ts";
 
@@ -174,7 +174,11 @@ function alive(command: Alive, report: Report, now: Now): Effects {
       ];
     }
     case "exited":
-      return [{ name: "killing", until: command.until, end: endOf(report) }, { type: "kill" }];
+      return [
+        { name: "killing", until: command.until, end: endOf(report) },
+        note("info", "the command has ended", valuesOf(report)),
+        { type: "kill" },
+      ];
     case "guardFired":
       return kill(command);
     default:
@@ -186,7 +190,10 @@ function alive(command: Alive, report: Report, now: Now): Effects {
 function killing(command: Killing, report: Report): Effects {
   switch (report.type) {
     case "exited":
-      return [{ ...command, end: command.end ?? endOf(report) }];
+      return [
+        { ...command, end: command.end ?? endOf(report) },
+        note("info", "the command has ended", valuesOf(report)),
+      ];
     case "remaining": {
       const pids = report.pids.slice(0, 20).join(" ");
       const stuck = report.stuck.slice(0, 20).join(" ");
@@ -202,7 +209,13 @@ function killing(command: Killing, report: Report): Effects {
   }
 }
 
-function endOf(report: Extract<Report, { type: "exited" }>): End {
+type Exited = Extract<Report, { type: "exited" }>;
+
+function valuesOf(report: Exited): Note["values"] {
+  return "code" in report ? { code: report.code } : { signal: report.signal };
+}
+
+function endOf(report: Exited): End {
   return "code" in report
     ? { how: "code", code: report.code }
     : { how: "signal", signal: report.signal };

@@ -113,10 +113,7 @@ function noticeEnd(running: Running): Step | undefined {
     return [end({ ...running, startFailures }, "kill", { how: "rejoin", pauseMs })];
   }
   const code = fate === undefined ? exits.failure : exits.ofEnd(fate);
-  return [
-    end(running, "kill", { how: "exitAsCommand", otherwise: code }),
-    note("info", "the command has ended", { code }),
-  ];
+  return [end(running, "kill", { how: "exitAsCommand", otherwise: code })];
 }
 
 /** G: no renewal came through, so the command gets the time until H to stop by itself. */

@@ -73,7 +73,8 @@ export function deriveTiming(durations: Durations, takeoverDelayMs?: number): Ti
   const leaseMs = durations.leaseSeconds * 1000;
   const renewDeadlineMs = durations.renewDeadlineSeconds * 1000;
   const retryMs = durations.retrySeconds * 1000;
-  const endMs = leaseMs / (1 + clockDrift);
+  // Whole milliseconds, rounded to the safe side: our time ends early.
+  const endMs = Math.floor(leaseMs / (1 + clockDrift));
   const killMs = endMs - killBudgetMs;
   const stopMs = Math.min(retryMs + renewDeadlineMs, killMs - minGraceMs);
   const overstay = (2 * renewDeadlineMs + retryMs) * (1 + clockDrift) - leaseMs + deathMs;
@@ -85,9 +86,9 @@ export function deriveTiming(durations: Durations, takeoverDelayMs?: number): Ti
     stopMs,
     killMs,
     endMs,
-    requestMs: Math.min(3000, Math.max(500, (stopMs - retryMs) / 3)),
+    requestMs: Math.round(Math.min(3000, Math.max(500, (stopMs - retryMs) / 3))),
     goWaitMs: takeoverDelayMs ?? Math.max(0, Math.ceil(overstay / 1000) * 1000),
-    emptyWaitMs: takeoverDelayMs ?? Math.max(leaseMs, release),
+    emptyWaitMs: takeoverDelayMs ?? Math.max(leaseMs, Math.ceil(release)),
     silenceMs: 2 * retryMs + 1000,
   };
 }

@@ -172,12 +172,11 @@ function request(
   content: Pick<Request, "method" | "path" | "body">,
 ): readonly [Election, Request] {
   const exchanges = election.memory.exchanges + 1;
-  const timeoutMs = Math.round(election.settings.timing.requestMs);
   const order: Request = {
     type: "request",
     id: `lease-${exchanges}`,
     ...content,
-    timeoutMs,
+    timeoutMs: election.settings.timing.requestMs,
     ...(isFailing(election) ? { fresh: true } : {}),
   };
   return [remember(election, { exchanges }), order];
