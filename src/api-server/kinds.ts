@@ -1,0 +1,17 @@
+/** The table of the kinds that the server serves: one more kind is one more row. */
+
+import { endpointsKind } from "./endpoints.ts";
+import type { Kind } from "./kind.ts";
+import { leaseKind } from "./leases.ts";
+
+export interface KindOptions {
+  /**
+   * The feature gate of that name, off in a real server unless set: without it `strategy` and
+   * `preferredHolder` of a Lease are dropped (KEP-4355).
+   */
+  readonly coordinatedLeaderElection?: boolean;
+}
+
+export function kindsOf(options: KindOptions): readonly Kind[] {
+  return [leaseKind(options.coordinatedLeaderElection ?? false), endpointsKind];
+}

@@ -1,0 +1,25 @@
+/** A small simulation: never two commands, and somebody leads once the faults cease. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { run } from "./run.ts";
+
+const seeds = 300;
+
+test(`run() keeps S1, S10 and L1 over ${seeds} seeds with three replicas`, () => {
+  let terms = 0;
+  for (let seed = 1; seed <= seeds; seed++) {
+    const result = run({ seed });
+    assert.deepEqual(result.violations, [], `seed ${seed}`);
+    terms += result.terms;
+  }
+  assert.ok(terms > 5 * seeds, `only ${terms} terms: the faults do not bite`);
+});
+
+test("run() repeats exactly", () => {
+  assert.deepEqual(run({ seed: 7 }), run({ seed: 7 }));
+});
+
+test("run() shows two commands at once where the clocks drift beyond ρ", () => {
+  const broken = Array.from({ length: 200 }, (_, seed) => run({ seed, drift: 0.9 }));
+  assert.ok(broken.some(({ violations }) => violations.some((it) => it.startsWith("S1"))));
+});
