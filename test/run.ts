@@ -1,0 +1,112 @@
+/**
+ * Runs the tests that this machine can run, and says in a line each which it leaves out and why.
+ *
+ * `npm test` runs all but `*.long.test.js`; `npm run test:long` (`--long`) runs only those. With
+ * `CI=true` nothing may be left out.
+ */
+
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { finished } from "node:stream/promises";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+import { buildElector } from "./interop/build.ts";
+
+const root = import.meta.dirname;
+const concurrency = 2;
+
+// Per file: a slow machine needs a tenth of it.
+const shortLimitMs = 5 * 60_000;
+const longLimitMs = 40 * 60_000;
+
+interface Suite {
+  readonly folder: string;
+  readonly title: string;
+  /** What is missing for it here, and how to get that. */
+  misses(): string | undefined | Promise<string | undefined>;
+}
+
+const suites: readonly Suite[] = [
+  { folder: "cluster", title: "real kube-apiserver suite", misses: missingServer },
+  { folder: "interop", title: "client-go suite", misses: missingElector },
+];
+
+process.exitCode = await main(process.argv.includes("--long"));
+
+async function main(long: boolean): Promise<number> {
+  const startedAt = performance.now();
+  const wanted = (await findTests(root)).filter((file) => file.endsWith(".long.test.js") === long);
+  const { files, leftOut } = await select(wanted);
+  for (const line of leftOut) say(line);
+  if (leftOut.length > 0 && process.env["CI"] === "true") return 1;
+  const { passed, failed } = await runTests(files, long ? longLimitMs : shortLimitMs);
+  if (passed === 0) say("no test was run");
+  say(`total time ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+  return passed > 0 && failed === 0 ? 0 : 1;
+}
+
+async function findTests(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder, { recursive: true });
+  return names
+    .filter((name) => name.endsWith(".test.js"))
+    .sort()
+    .map((name) => join(folder, name));
+}
+
+interface Selection {
+  readonly files: readonly string[];
+  /** One line for each suite that cannot run here: what it is, and how to get it. */
+  readonly leftOut: readonly string[];
+}
+
+async function select(wanted: readonly string[]): Promise<Selection> {
+  let files = wanted;
+  const leftOut: string[] = [];
+  for (const suite of suites) {
+    const ofSuite = files.filter((file) => file.startsWith(join(root, suite.folder, "/")));
+    const misses = ofSuite.length === 0 ? undefined : await suite.misses();
+    if (misses === undefined) continue;
+    files = files.filter((file) => !ofSuite.includes(file));
+    leftOut.push(`${suite.title} left out: ${misses}`);
+  }
+  return { files, leftOut };
+}
+
+function missingServer(): string | undefined {
+  if ((process.env["KUBEBUILDER_ASSETS"] ?? "") !== "") return undefined;
+  return "set KUBEBUILDER_ASSETS, e.g. `setup-envtest use -p path`";
+}
+
+/** Built before any test runs: compilers beside them would spoil every test that looks at times. */
+async function missingElector(): Promise<string | undefined> {
+  const server = missingServer();
+  if (server !== undefined) return server;
+  const built = await buildElector(say);
+  return built.path === undefined ? built.reason : undefined;
+}
+
+interface Outcome {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+async function runTests(files: readonly string[], limitMs: number): Promise<Outcome> {
+  if (files.length === 0) return { passed: 0, failed: 0 }; // for no files, run() looks for some itself
+  let passed = 0;
+  let failed = 0;
+  const results = run({ files, concurrency, timeout: limitMs });
+  results.on("test:pass", ({ skip }) => {
+    if (skip === undefined) passed += 1;
+  });
+  results.on("test:fail", () => {
+    failed += 1;
+  });
+  const report = results.compose(new spec());
+  report.pipe(process.stdout);
+  await finished(report);
+  return { passed, failed };
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
