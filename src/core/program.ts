@@ -40,7 +40,10 @@ export function begin(facts: Facts, now: Now): Step {
   const refusal = refuse(facts, enabled, settings, misfits);
   if (refusal !== undefined) {
     const [code, ...messages] = refusal;
-    const notes = messages.map((message) => note("error", message));
+    const notes = [
+      ...warnings.map((message) => note("warn", message)),
+      ...messages.map((message) => note("error", message)),
+    ];
     return worded([{ name: "finished" }, ...notes, { type: "exit", code }], log, now);
   }
   if (!enabled || settings === undefined) return [{ name: "passing", log }, { type: "become" }];

@@ -62,10 +62,6 @@ export function begin(
   return { phase: "closed", path, timeoutMs, silenceMs, count: 0, notBefore: at };
 }
 
-export function owns(watch: Watch, id: string): boolean {
-  return watch.phase !== "closed" && watch.id === id;
-}
-
 export function wakeAt(watch: Watch): Instant | undefined {
   switch (watch.phase) {
     case "closed":
@@ -89,8 +85,10 @@ export function open(watch: Watch, version: string | undefined, at: Instant): [W
   ];
 }
 
-/** Takes a report about this watch. */
+/** Takes any report; only those about this stream mean something. */
 export function hear(watch: Watch, report: Report, at: Instant): Effects {
+  const isAbout = watch.phase !== "closed" && "id" in report && report.id === watch.id;
+  if (!isAbout) return [watch, { what: "nothing" }];
   switch (report.type) {
     case "opened":
       return [listening(watch, report.id, at), { what: "nothing" }];

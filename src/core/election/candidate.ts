@@ -66,7 +66,7 @@ function hear(election: Election, phase: Candidate, report: Report, now: Now): E
 function claimDueAt(election: Election, phase: Candidate): Instant | undefined {
   const { memory, settings } = election;
   if (!phase.mayClaim || phase.unsettled || memory.sighting === undefined) return undefined;
-  const spread = memory.spread * spreadMs;
+  const spread = Math.floor(memory.spread * spreadMs);
   const at = claimableAt(memory.sighting, settings.self, settings.timing, spread);
   return at === undefined || at > phase.holdUntil ? at : phase.holdUntil;
 }

@@ -4,6 +4,7 @@ import type { Lease } from "../lease.ts";
 import { note } from "../notes.ts";
 import { later, type Now, type Report } from "../protocol.ts";
 import { isOwn } from "../sighting.ts";
+import { proceed } from "./candidate.ts";
 import * as exchange from "./exchange.ts";
 import {
   backoff,
@@ -20,6 +21,10 @@ import {
 import { follow } from "./watching.ts";
 
 export function step(election: Election, phase: Claiming, report: Report, now: Now): Effects {
+  return chain(hear(election, phase, report, now), (next) => proceed(next, now));
+}
+
+function hear(election: Election, phase: Claiming, report: Report, now: Now): Effects {
   switch (report.type) {
     case "answered":
     case "unanswered":

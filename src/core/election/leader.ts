@@ -26,6 +26,7 @@ import {
   renewTimes,
   sighted,
   succeeded,
+  type Write,
 } from "./state.ts";
 import { lostNote } from "./watching.ts";
 
@@ -63,7 +64,7 @@ export function lose(
   return [
     enter(seen, candidate(now, { mayClaim: false, unsettled })),
     ...abandonment(phase.asking),
-    note("error", "lost the lease: killing the command", { reason }),
+    note("error", "lost the lease", { reason }),
   ];
 }
 
@@ -84,10 +85,10 @@ function hear(election: Election, phase: Leading, report: Report, now: Now): Eff
     case "answered":
     case "unanswered":
       if (phase.asking.what === "writing" && report.id === phase.asking.write.id) {
-        return renewed(election, phase, report, now);
+        return renewed(election, answered(phase, now), phase.asking.write, report, now);
       }
       if (phase.asking.what === "reading" && report.id === phase.asking.id) {
-        return looked(election, phase, report, now);
+        return looked(election, answered(phase, now), report, now);
       }
       return follow(election, phase, report, now);
     case "opened":
@@ -126,13 +127,22 @@ function look(election: Election, phase: Leading): Effects {
   return [enter(asking, { ...phase, asking: { what: "reading", id: order.id } }), order];
 }
 
-function renewed(election: Election, phase: Leading, outcome: exchange.Outcome, now: Now): Effects {
-  if (phase.asking.what !== "writing") return [election];
-  const { write } = phase.asking;
+/** The exchange is over: whatever comes next, there is nothing left to abandon. */
+function answered(phase: Leading, now: Now): Leading {
+  return { ...phase, asking: { what: "pausing", dueAt: now.instant, next: "write" } };
+}
+
+function renewed(
+  election: Election,
+  phase: Leading,
+  write: Write,
+  outcome: exchange.Outcome,
+  now: Now,
+): Effects {
   const lease = exchange.isSuccess(outcome) ? exchange.leaseIn(outcome) : undefined;
   if (typeof lease === "object") {
     if (!isOurs(election, phase, lease)) {
-      return lose(election, phase, `the answer to a renewal ${foundIn(lease)}`, now, lease);
+      return lose(election, phase, foundIn(election, phase, lease), now, lease);
     }
     return chain(succeeded(confirmed(election, [write]), "write"), (next) => {
       const dueAt = later(write.sentAt, election.settings.timing.retryMs);
@@ -165,7 +175,8 @@ function looked(election: Election, phase: Leading, outcome: exchange.Outcome, n
   if (isNewer(phase.base.version, lease.version)) {
     return lose(election, phase, "the API server went back in time", now, lease);
   }
-  if (!isOurs(election, phase, lease)) return lose(election, phase, foundIn(lease), now, lease);
+  if (!isOurs(election, phase, lease))
+    return lose(election, phase, foundIn(election, phase, lease), now, lease);
   // The read proves the write that it shows: its own send instant counts, and no later one (S6).
   const writes = election.memory.writes;
   const shown = writes.findIndex((write) => write.renewTime === lease.renewTime);
@@ -201,7 +212,9 @@ function follow(election: Election, phase: Leading, report: Report, now: Now): E
       const { lease } = heard;
       if (!isNewer(lease.version, phase.base.version)) return told;
       if (!isOurs(election, phase, lease)) {
-        return chain(told, (next) => contradicted(next, phase, foundIn(lease), now, lease));
+        return chain(told, (next) =>
+          contradicted(next, phase, foundIn(election, phase, lease), now, lease),
+        );
       }
       // Another's annotation: the next write is based on it, unless one is under way.
       if (phase.asking.what !== "pausing") return told;
@@ -247,8 +260,12 @@ export function isOurs(
   );
 }
 
-function foundIn({ holder }: Lease): string {
-  return holder === "" ? "its holder was removed" : `it names ${JSON.stringify(holder)}`;
+function foundIn({ settings }: Election, { term }: Leading, { holder, uid }: Lease): string {
+  if (uid !== term.leaseUid) return "it was deleted and created again";
+  if (holder === "") return "its holder was removed";
+  return holder === settings.self.identity
+    ? `another process has our identity ${JSON.stringify(holder)} too`
+    : `it names ${JSON.stringify(holder)}`;
 }
 
 function confirmed(election: Election, writes: Election["memory"]["writes"]): Election {

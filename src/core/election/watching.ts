@@ -81,10 +81,11 @@ function isNews(election: Election, heard: { lease: Lease } | { version: string 
   return known === undefined || isNewer(version, known);
 }
 
-/** One line whenever another holds the lease, or nobody does. */
+/** One line whenever another holds the lease, or nobody does; what we wrote we need not tell. */
 function tellHolder(before: Election, after: Election): Effects {
   const told = describe(after.memory.sighting);
-  return told === describe(before.memory.sighting) ? [after] : [after, note("info", told)];
+  const isNews = told !== "" && told !== describe(before.memory.sighting);
+  return isNews ? [after, note("info", told)] : [after];
 }
 
 function describe(sighting: Sighting | undefined): string {
@@ -101,7 +102,7 @@ function describe(sighting: Sighting | undefined): string {
     case "terminating":
       return "the lease is being deleted";
     case "own":
-      return "the lease still names this process";
+      return "";
     case "predecessor":
       return `the lease names this pod's former process ${holder}`;
     case "ours":
