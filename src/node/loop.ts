@@ -44,9 +44,9 @@ export function createLoop({ clock, carryOut, failed }: LoopOptions): Loop {
     isBusy = true;
     try {
       for (let report = inbox.shift(); report !== undefined; report = inbox.shift()) {
-        follow(step(program, report, clock.now()));
+        if (program !== undefined) follow(step(program, report, clock.now()));
       }
-      sleep(program);
+      sleep();
     } catch (error) {
       stop();
       failed(error);
@@ -55,9 +55,9 @@ export function createLoop({ clock, carryOut, failed }: LoopOptions): Loop {
     }
   }
 
-  function sleep(current: Program): void {
+  function sleep(): void {
     clearTimeout(timer);
-    const at = wakeAt(current);
+    const at = program && wakeAt(program);
     if (at === undefined) return;
     const leftMs = Math.max(0, at - clock.now().instant);
     timer = setTimeout(wake, Math.min(leftMs, longestSleepMs), at);

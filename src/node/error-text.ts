@@ -1,0 +1,22 @@
+/** Wording errors for the program: one short line, with the code that people search for. */
+
+const limitCharacters = 300;
+
+/** The message of whatever was thrown, on one line, cut, and without anything like a token. */
+export function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text
+    .replace(/\s+/gu, " ")
+    .replace(/\beyJ[\w-]+\.[\w.-]*/gu, "<token>")
+    .replace(/\b(bearer|basic) [\w.~+/=-]+/giu, "$1 <redacted>")
+    .slice(0, limitCharacters);
+}
+
+/** Such as `ECONNREFUSED 10.0.0.1:443`, or with the message where that says more than the code. */
+export function describeError(error: unknown, peer: string): string {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (code === undefined) return messageOf(error);
+  // A failed system call has a message that only repeats the code and the address.
+  if (syscall !== undefined) return messageOf(`${code} ${peer}`);
+  return messageOf(`${code} ${peer}: ${messageOf(error)}`);
+}
