@@ -68,7 +68,7 @@ const knownElsewhere = [
 ];
 
 /** Whether there is an election at all: as in the original, any value but the empty one. */
-export function isEnabled(variables: Readonly<Record<string, string>>): boolean {
+export function isEnabled(variables: Readonly<Record<string, string | undefined>>): boolean {
   return (variables[`${prefix}ENABLED`] ?? "") !== "";
 }
 

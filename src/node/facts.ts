@@ -1,8 +1,10 @@
 /** What the program is told at the start and never again. */
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
-import type { Facts, StartProblem } from "../core/protocol.ts";
-import type { Access } from "./access.ts";
+import type { Facts } from "../core/protocol.ts";
+import type { Access } from "./api/access.ts";
+import { findCommand } from "./command/executable.ts";
+import { findProcProblem } from "./command/processes.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -10,24 +12,21 @@ interface Options {
   /** The command and its arguments; empty when none was given. */
   readonly argv: readonly string[];
   readonly environment: Environment;
-  /** Opened only where `isEnabled` says so. */
+  /** Opened only for an election. */
   readonly access?: Access;
-  readonly findCommand: (argv0: string, environment: Environment) => StartProblem | undefined;
 }
 
 const prefix = "K8S_AWAIT_ELECTION_";
 
-/** Whether there is an election at all: without one the API server is none of our business. */
-export function isEnabled(environment: Environment): boolean {
-  return (environment[`${prefix}ENABLED`] ?? "") !== "";
-}
-
 /** Takes the start lock on the way, where the pod and the Lease are known. */
 export async function gatherFacts(options: Options): Promise<Facts> {
-  const { argv, environment, access, findCommand } = options;
+  const { argv, environment, access } = options;
   const isPid1 = process.pid === 1;
   const [file] = argv;
-  const commandProblem = file === undefined ? undefined : findCommand(file, environment);
+  // What is started has to be found again to be killed, and only /proc tells.
+  const procProblem = access && findProcProblem();
+  const commandProblem =
+    procProblem ?? (file === undefined ? undefined : findCommand(file, environment));
   return {
     seed: randomBytes(4).readUInt32LE(),
     incarnation: randomBytes(16).toString("hex"),

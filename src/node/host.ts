@@ -6,14 +6,14 @@
  */
 import { broken } from "../core/exit.ts";
 import { InvariantError, type Order, type Report } from "../core/protocol.ts";
-import type { Access } from "./access.ts";
+import { isEnabled } from "../core/settings.ts";
+import type { Access } from "./api/access.ts";
 import { createClock } from "./clock.ts";
-import { createCommand } from "./command.ts";
-import { gatherFacts, isEnabled } from "./facts.ts";
-import { findCommand } from "./executable.ts";
+import { createCommand } from "./command/command.ts";
+import type { Tree } from "./command/tree.ts";
+import { gatherFacts } from "./facts.ts";
 import { createLoop } from "./loop.ts";
 import { createPrinter } from "./printer.ts";
-import type { Tree } from "./tree.ts";
 
 interface Options {
   /** The command's words; empty when none was given. */
@@ -45,7 +45,7 @@ export async function runHost({ argv, environment }: Options): Promise<void> {
   process.on("uncaughtException", failStop);
   process.on("unhandledRejection", failStop);
   const access = election === undefined ? {} : { access: election.access };
-  loop.begin(await gatherFacts({ argv, environment, findCommand, ...access }));
+  loop.begin(await gatherFacts({ argv, environment, ...access }));
 
   function carryOut(order: Order): void {
     switch (order.type) {
@@ -92,9 +92,9 @@ export async function runHost({ argv, environment }: Options): Promise<void> {
 async function openElection(environment: NodeJS.ProcessEnv, report: Take): Promise<Election> {
   const [{ openAccess }, { createApi }, { createGuard }, { createListener }, { listenForSignals }] =
     await Promise.all([
-      import("./access.ts"),
-      import("./api.ts"),
-      import("./guard.ts"),
+      import("./api/access.ts"),
+      import("./api/api.ts"),
+      import("./command/guard.ts"),
       import("./listener.ts"),
       import("./signals.ts"),
     ]);

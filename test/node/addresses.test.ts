@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer as createPlainServer } from "node:net";
 import { test } from "node:test";
-import type { Resolve } from "../../src/node/addresses.ts";
+import type { Resolve } from "../../src/node/api/addresses.ts";
 import { connectTo, errorOf, open, serve } from "./loopback-api.ts";
 
 /** What DNS answers, always the same. */

@@ -3,13 +3,9 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import {
-  type Command,
-  type CommandReport,
-  createCommand,
-  findCommand,
-} from "../../src/node/command.ts";
-import type { Tree } from "../../src/node/tree.ts";
+import { type Command, type CommandReport, createCommand } from "../../src/node/command/command.ts";
+import { findCommand } from "../../src/node/command/executable.ts";
+import type { Tree } from "../../src/node/command/tree.ts";
 import {
   contentOf,
   isRunning,

@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { hostname } from "node:os";
 import { test } from "node:test";
-import type { Access } from "../../src/node/access.ts";
-import { gatherFacts, isEnabled } from "../../src/node/facts.ts";
-
-const findCommand = () => undefined;
+import type { Access } from "../../src/node/api/access.ts";
+import { isEnabled } from "../../src/core/settings.ts";
+import { gatherFacts } from "../../src/node/facts.ts";
 
 function fakeAccess(found: Partial<Access>): Access {
   return { server: () => Promise.reject(new Error("unused")), refused: () => {}, ...found };
@@ -13,7 +12,7 @@ function fakeAccess(found: Partial<Access>): Access {
 
 test("gatherFacts() takes our variables and nothing else of the environment", async () => {
   const environment = { K8S_AWAIT_ELECTION_NAME: "n", SECRET: "s", K8S_AWAIT_ELECTIONS: "no" };
-  const facts = await gatherFacts({ argv: [], environment, findCommand });
+  const facts = await gatherFacts({ argv: [], environment });
   assert.deepEqual(facts.variables, { K8S_AWAIT_ELECTION_NAME: "n" });
   assert.equal(JSON.stringify(facts).includes('"s"'), false);
 });
@@ -38,20 +37,18 @@ test("gatherFacts() survives JSON unchanged", async () => {
 });
 
 test("gatherFacts() says what is wrong with the command, and keeps its words", async () => {
-  const problem = { errno: "ENOENT", message: "no such file" };
   const facts = await gatherFacts({
-    argv: ["missing", "--password=hunter2"],
+    argv: ["/nowhere/missing", "--password=hunter2"],
     environment: {},
-    findCommand: (argv0) => (argv0 === "missing" ? problem : undefined),
   });
   assert.equal(facts.hasCommand, true);
-  assert.deepEqual(facts.commandProblem, problem);
+  assert.equal(facts.commandProblem?.errno, "ENOENT");
   assert.equal(JSON.stringify(facts).includes("hunter2"), false);
 });
 
 test("gatherFacts() takes pod and problem from the access", async () => {
   const access = fakeAccess({ podUid: "uid", podName: "name", problem: "Cannot." });
-  const facts = await gatherFacts({ argv: [], environment: {}, access, findCommand });
+  const facts = await gatherFacts({ argv: [], environment: {}, access });
   assert.equal(facts.podUid, "uid");
   assert.equal(facts.podName, "name");
   assert.equal(facts.apiProblem, "Cannot.");
@@ -60,7 +57,7 @@ test("gatherFacts() takes pod and problem from the access", async () => {
 test("gatherFacts() L8 is no sole holder where the host name is not the pod's", async () => {
   const access = fakeAccess({ podUid: "uid", podName: `not-${hostname()}` });
   const environment = { K8S_AWAIT_ELECTION_LOCK_NAME: "l", K8S_AWAIT_ELECTION_LOCK_NAMESPACE: "n" };
-  const facts = await gatherFacts({ argv: [], environment, access, findCommand });
+  const facts = await gatherFacts({ argv: [], environment, access });
   assert.equal(facts.abilities.soleHolder, false);
 });
 
@@ -83,5 +80,5 @@ test("facts.ts loads nothing of HTTP or TLS", () => {
 });
 
 function gatherBare() {
-  return gatherFacts({ argv: [], environment: {}, findCommand });
+  return gatherFacts({ argv: [], environment: {} });
 }

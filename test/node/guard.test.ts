@@ -5,8 +5,8 @@ import { test, type TestContext } from "node:test";
 import { Worker } from "node:worker_threads";
 import { later } from "../../src/core/protocol.ts";
 import { createClock } from "../../src/node/clock.ts";
-import { createGuard, type Guard, type GuardReport } from "../../src/node/guard.ts";
-import { type Tree, treeOf } from "../../src/node/tree.ts";
+import { createGuard, type Guard, type GuardReport } from "../../src/node/command/guard.ts";
+import { type Tree, treeOf } from "../../src/node/command/tree.ts";
 import {
   contentOf,
   endProcess,
@@ -28,7 +28,7 @@ function openGuard(t: TestContext): { guard: Guard; reports: GuardReport[]; thre
   const guard = createGuard({
     report: (it) => reports.push(it),
     startThread(start) {
-      thread = new Worker(new URL("../../src/node/guard-worker.js", import.meta.url), {
+      thread = new Worker(new URL("../../src/node/command/guard-worker.js", import.meta.url), {
         workerData: start,
         transferList: [start.port],
       });

@@ -3,8 +3,14 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { readProcess } from "../../src/node/processes.ts";
-import { createKill, createScan, pauseAfterMs, type Tree, treeOf } from "../../src/node/tree.ts";
+import { readProcess } from "../../src/node/command/processes.ts";
+import {
+  createKill,
+  createScan,
+  pauseAfterMs,
+  type Tree,
+  treeOf,
+} from "../../src/node/command/tree.ts";
 import {
   contentOf,
   endProcess,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { type TestContext, test } from "node:test";
-import { createLines } from "../../src/node/lines.ts";
+import { createLines } from "../../src/node/api/lines.ts";
 import { until } from "../support/processes.ts";
 import { type Client, connectTo, errorOf, serve, serveBytes } from "./loopback-api.ts";
 

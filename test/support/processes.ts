@@ -7,7 +7,7 @@ import type { TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Order, Report } from "../../src/core/protocol.ts";
-import { readProcess } from "../../src/node/processes.ts";
+import { readProcess } from "../../src/node/command/processes.ts";
 
 /** Waits until a condition holds, and fails with `what` after the limit. */
 export async function until(

@@ -1,8 +1,8 @@
 /** The process half of the Node host, driven by a test: orders come in and reports go out as IPC. */
 import type { Order, Report } from "../../src/core/protocol.ts";
-import { createCommand } from "../../src/node/command.ts";
-import { endAs } from "../../src/node/ending.ts";
-import { createGuard } from "../../src/node/guard.ts";
+import { createCommand } from "../../src/node/command/command.ts";
+import { endAs } from "../../src/node/command/ending.ts";
+import { createGuard } from "../../src/node/command/guard.ts";
 import { listenForSignals } from "../../src/node/signals.ts";
 
 const report = (it: Report) => void process.send?.(it);

@@ -49,7 +49,7 @@ export class Link {
   /** Opens a stream; in a black hole it falls silent for ever, as a TCP connection does. */
   watch({ path, id }: WatchOrder, tell: (report: Report) => void): () => void {
     let isOpen = true;
-    let close = () => {};
+    let close: (() => void) | undefined;
     let lastAtMs = 0;
     /** In the order sent, each line after the last. */
     const send = (report: Report) => {
@@ -76,7 +76,7 @@ export class Link {
     }
     return () => {
       isOpen = false;
-      close();
+      close?.();
     };
   }
 

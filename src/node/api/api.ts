@@ -3,7 +3,7 @@
  * Kubernetes, repeats nothing that could be a write, and decides nothing.
  */
 import type { IncomingMessage } from "node:http";
-import type { Order, Report } from "../core/protocol.ts";
+import type { Order, Report } from "../../core/protocol.ts";
 import type { Resolve } from "./addresses.ts";
 import { answered, ask, type Call, createCall, unanswered, type Via } from "./call.ts";
 import { createConnections } from "./connections.ts";

@@ -1,10 +1,10 @@
 /** One HTTP exchange on a connection, with every size bounded. */
 import { request as send, type IncomingMessage } from "node:http";
 import { isIPv6 } from "node:net";
-import type { Method } from "../core/protocol.ts";
+import type { Method } from "../../core/protocol.ts";
 import type { Server } from "./access.ts";
 import type { Connection } from "./connections.ts";
-import { version } from "./version.ts";
+import { version } from "../version.ts";
 
 const maxHeaderBytes = 16 * 1024;
 

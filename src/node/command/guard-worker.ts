@@ -5,8 +5,8 @@
  * with the loop, and takes its orders from the port without waiting for anyone.
  */
 import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads";
-import { instant, type Instant } from "../core/protocol.ts";
-import { createClock, settle } from "./clock.ts";
+import { instant, type Instant } from "../../core/protocol.ts";
+import { createClock, settle } from "../clock.ts";
 import { createKill, type Kill, pauseAfterMs, type Tree } from "./tree.ts";
 
 /** What the thread is given at its start. */

@@ -3,7 +3,7 @@
  * the loop is blocked. The thread is only believed to protect a deadline that it has confirmed.
  */
 import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
-import type { Instant, Report } from "../core/protocol.ts";
+import type { Instant, Report } from "../../core/protocol.ts";
 import type { GuardNews, GuardOrder, GuardStart } from "./guard-worker.ts";
 import type { Tree } from "./tree.ts";
 

@@ -1,6 +1,6 @@
 /** What `/proc` says about the processes of this PID namespace. */
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from "node:fs";
-import type { StartProblem } from "../core/protocol.ts";
+import type { StartProblem } from "../../core/protocol.ts";
 
 /** One process; its pid and start together are never used again. */
 export interface Process {

@@ -1,6 +1,6 @@
 /** A watch: an answer without an end, on a connection of its own, told line by line. */
 import type { IncomingMessage } from "node:http";
-import type { Order, Report } from "../core/protocol.ts";
+import type { Order, Report } from "../../core/protocol.ts";
 import { answered, ask, type Call, peerOf, unanswered, type Via } from "./call.ts";
 import { unlessAborted } from "./deadline.ts";
 import { describeError } from "./error-text.ts";

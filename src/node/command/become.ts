@@ -13,11 +13,11 @@
  * dispositions ignored before the host started (nohup) are lost: Node resets them.
  */
 import { spawn } from "node:child_process";
-import type { StartProblem } from "../core/protocol.ts";
+import type { StartProblem } from "../../core/protocol.ts";
 import { endAs } from "./ending.ts";
 import { errnoOf, lookUp, problemOf } from "./executable.ts";
 import { readProcess } from "./processes.ts";
-import { catchableSignals, onSignals } from "./signals.ts";
+import { catchableSignals, onSignals } from "../signals.ts";
 
 type Execve = (file: string, args: readonly string[], env: NodeJS.ProcessEnv) => never;
 

@@ -7,13 +7,11 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as pause } from "node:timers/promises";
-import { InvariantError, type Report } from "../core/protocol.ts";
+import { InvariantError, type Report } from "../../core/protocol.ts";
 import { becomeCommand } from "./become.ts";
 import { errnoOf, lookUp, problemOf } from "./executable.ts";
 import { findProcProblem, isStuck } from "./processes.ts";
 import { createKill, createScan, pauseAfterMs, type Scan, type Tree, treeOf } from "./tree.ts";
-
-export { findCommand } from "./executable.ts";
 
 export type CommandReport = Extract<
   Report,

@@ -1,6 +1,6 @@
 /** One request or watch under way: how far it has come, and how it is reported. */
 import type { IncomingMessage } from "node:http";
-import type { Report } from "../core/protocol.ts";
+import type { Report } from "../../core/protocol.ts";
 import type { Access } from "./access.ts";
 import type { Connection, Connections } from "./connections.ts";
 import { createDeadline, type Deadline } from "./deadline.ts";

@@ -14,7 +14,7 @@ import {
   readSync,
   statSync,
 } from "node:fs";
-import type { StartProblem } from "../core/protocol.ts";
+import type { StartProblem } from "../../core/protocol.ts";
 
 export interface Executable {
   readonly file: string;

@@ -1,0 +1,268 @@
+/** Every variable, by every text that people and templates have put into one (X8, X11). */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { isEnabled, type Reading, readSettings } from "../../src/core/settings.ts";
+
+const prefix = "K8S_AWAIT_ELECTION_";
+
+const needed: Readonly<Record<string, string>> = {
+  NAME: "demo",
+  LOCK_NAME: "demo",
+  LOCK_NAMESPACE: "default",
+  IDENTITY: "a",
+};
+
+const withService: Readonly<Record<string, string>> = {
+  SERVICE_NAME: "web",
+  POD_IP: "10.1.2.3",
+  SERVICE_PORTS_JSON: '[{"port":80}]',
+};
+
+/** The texts of X11, each of which every variable gets; `unset`, `empty` and `valid` come apart. */
+const texts: Readonly<Record<string, string>> = {
+  "a space": " ",
+  "15s": "15s",
+  "1e1": "1e1",
+  "-1": "-1",
+  "+15": "+15",
+  "015": "015",
+  "1.5": "1.5",
+  "a huge number": "999999999999",
+  "a control character": "\u0001",
+  "an escape in an address": "\u001b:80",
+  "a line end": "15\n",
+  Unicode: "ﬁ１５",
+};
+
+interface Row {
+  readonly valid: string;
+  /** Which of `texts` it takes, as they are. */
+  readonly takes?: readonly string[];
+  /** Which of `texts` it warns of, and goes on with the default. */
+  readonly warnsOf?: readonly string[];
+}
+
+const malformedNumbers = Object.keys(texts).filter(
+  (name) => !["-1", "+15", "015", "a huge number"].includes(name),
+);
+const lenient = { takes: ["+15", "015"], warnsOf: malformedNumbers };
+const label = ["15s", "1e1", "015", "a huge number"];
+const printable = Object.keys(texts).filter((name) => !/control|escape|line end/.test(name));
+
+const rows: Readonly<Record<string, Row>> = {
+  NAME: { valid: "demo", takes: Object.keys(texts) },
+  LOCK_NAME: { valid: "demo.example", takes: [...label, "1.5"] },
+  LOCK_NAMESPACE: { valid: "default", takes: label },
+  IDENTITY: { valid: "host_4f2a", takes: printable },
+  LEASE_DURATION: { valid: "30", ...lenient },
+  RENEW_DEADLINE: { valid: "9", ...lenient },
+  RETRY_PERIOD: { valid: "3", ...lenient },
+  TAKEOVER_DELAY: { valid: "0", takes: ["015"] },
+  STOP_TIMEOUT: { valid: "60", takes: ["015"] },
+  ON_LOSS: { valid: "exit" },
+  STRICT: { valid: "1" },
+  LOG_FORMAT: { valid: "json" },
+  LOG_LEVEL: { valid: "debug" },
+  STATUS_ENDPOINT: { valid: ":9999" },
+  SERVICE_NAME: { valid: "web", takes: label },
+  SERVICE_NAMESPACE: { valid: "web", takes: label },
+  NODE_NAME: { valid: "node-1.example", takes: [...label, "1.5"] },
+  POD_IP: { valid: "fd00::7" },
+  SERVICE_PORTS_JSON: { valid: '[{"port":8080}]' },
+};
+
+/** Longer and rarer leases, so that no text below is unsafe together with the defaults. */
+const roomy = { LEASE_DURATION: "60", RENEW_DEADLINE: "20", RETRY_PERIOD: "2" };
+
+for (const [name, { valid, takes = [], warnsOf = [] }] of Object.entries(rows)) {
+  test(`readSettings() takes ${name} unset and empty alike (X11)`, () => {
+    const base = { ...needed, ...withService };
+    const { [name]: _, ...unset } = base;
+    assert.deepEqual(read({ ...base, [name]: "" }), read(unset));
+  });
+
+  test(`readSettings() takes a valid ${name} without a word (X11)`, () => {
+    const { settings, misfits, warnings } = read({ ...needed, ...withService, [name]: valid });
+    assert.deepEqual([misfits, warnings], [[], []]);
+    assert.ok(settings !== undefined);
+  });
+
+  for (const [what, text] of Object.entries(texts)) {
+    const fate = takes.includes(what) ? "takes" : warnsOf.includes(what) ? "warns of" : "refuses";
+    test(`readSettings() ${fate} ${name} as ${what} (X11)`, () => {
+      const long = name.endsWith("_DURATION") || name.startsWith("RE") ? durationsFor(name) : {};
+      const reading = read({ ...needed, ...withService, ...long, [name]: text });
+      const told = new RegExp(`^${prefix}${name} is .*${escapedForSearch(text)}.*: ?.{9,}`);
+      assert.equal(reading.misfits.length, fate === "refuses" ? 1 : 0, reading.misfits.join());
+      assert.equal(reading.warnings.length, fate === "warns of" ? 1 : 0, reading.warnings.join());
+      assert.equal(reading.settings === undefined, fate === "refuses");
+      for (const sentence of [...reading.misfits, ...reading.warnings]) {
+        assert.match(sentence.replace(/, which/, ": which"), told);
+      }
+    });
+  }
+}
+
+/** What makes 15 s, and the default, safe for this one. */
+function durationsFor(name: string): Record<string, string> {
+  const { [name]: _, ...others } = roomy as Record<string, string>;
+  return name === "LEASE_DURATION"
+    ? { RENEW_DEADLINE: "10" }
+    : name === "RETRY_PERIOD"
+      ? { LEASE_DURATION: "120", RENEW_DEADLINE: "60" }
+      : others;
+}
+
+test("readSettings() uses the default of each number that is malformed", () => {
+  const names = ["LEASE_DURATION", "RENEW_DEADLINE", "RETRY_PERIOD"];
+  const malformed = Object.fromEntries(names.map((name) => [name, "15s"]));
+  const { settings, warnings } = read({ ...needed, ...malformed });
+  assert.deepEqual(settings?.timing, read(needed).settings?.timing);
+  assert.deepEqual(
+    warnings.map((warning) => /using (\d+)$/.exec(warning)?.[1]),
+    ["15", "10", "2"],
+  );
+});
+
+test("readSettings() reads the numbers that it takes", () => {
+  const { settings } = read({
+    ...needed,
+    LEASE_DURATION: "+060",
+    TAKEOVER_DELAY: "7",
+    STOP_TIMEOUT: "0",
+  });
+  assert.equal(settings?.timing.leaseSeconds, 60);
+  assert.equal(settings.timing.goWaitMs, 7000);
+  assert.equal(settings.stopTimeoutMs, 0);
+  assert.equal(read(needed).settings?.stopTimeoutMs, 25_000);
+});
+
+test("readSettings() refuses 0 and more than a day (C11)", () => {
+  for (const value of ["0", "86401", "2147483648"]) {
+    assert.equal(read({ ...needed, LEASE_DURATION: value }).misfits.length, 1);
+  }
+  assert.ok(read({ ...needed, LEASE_DURATION: "86400" }).settings);
+});
+
+const unsafe: readonly (readonly [lease: string, renew: string, retry: string])[] = [
+  ["15", "15", "2"],
+  ["15", "20", "2"],
+  ["15", "10", "9"],
+  ["15", "2", "2"],
+  ["4", "3", "1"],
+  ["1", "1", "1"],
+];
+
+for (const [lease, renew, retry] of unsafe) {
+  const durations = { LEASE_DURATION: lease, RENEW_DEADLINE: renew, RETRY_PERIOD: retry };
+  test(`readSettings() refuses ${lease}/${renew}/${retry} and names the variables`, () => {
+    const { settings, misfits } = read({ ...needed, ...durations });
+    assert.equal(settings, undefined);
+    assert.ok(misfits.length > 0);
+    for (const misfit of misfits) assert.match(misfit, /K8S_AWAIT_ELECTION_/);
+  });
+}
+
+test("readSettings() reports all misfits together", () => {
+  const bad = { LOCK_NAME: "A", IDENTITY: "\n", LEASE_DURATION: "0", STRICT: "x", POD_IP: "x" };
+  const { misfits } = read({ ...bad, STATUS_ENDPOINT: "x", LOG_LEVEL: "loud" });
+  for (const name of ["NAME", "LOCK_NAMESPACE"]) {
+    assert.ok(misfits.includes(`${prefix}${name} is not set`), name);
+  }
+  for (const name of [...Object.keys(bad), "STATUS_ENDPOINT", "LOG_LEVEL"]) {
+    assert.ok(
+      misfits.some((misfit) => misfit.startsWith(`${prefix}${name} is "`)),
+      name,
+    );
+  }
+  assert.equal(misfits.length, 9);
+});
+
+test("readSettings() reports an unsafe combination together with the other misfits", () => {
+  const { misfits } = read({ LOCK_NAME: "demo", RENEW_DEADLINE: "20" });
+  assert.ok(
+    misfits.some((misfit) => misfit.includes("longer than")),
+    misfits.join("; "),
+  );
+});
+
+test("readSettings() wants an address and ports with a Service", () => {
+  const { misfits } = read({ ...needed, SERVICE_NAME: "web" });
+  assert.deepEqual(misfits, [
+    `${prefix}POD_IP is not set, and ${prefix}SERVICE_NAME needs it`,
+    `${prefix}SERVICE_PORTS_JSON is not set, and ${prefix}SERVICE_NAME needs it`,
+  ]);
+  assert.equal(read({ ...needed, POD_IP: "10.1.2.3" }).settings?.service, undefined);
+});
+
+test("readSettings() takes the lock's namespace for the Service, and another if told", () => {
+  assert.equal(read({ ...needed, ...withService }).settings?.service?.namespace, "default");
+  const elsewhere = { ...needed, ...withService, SERVICE_NAMESPACE: "front" };
+  assert.equal(read(elsewhere).settings?.service?.namespace, "front");
+});
+
+test("readSettings() warns of unknown variables, and of an ENABLED that reads like no", () => {
+  const { warnings, settings } = read({ ...needed, LEASE_DURATON: "9", ENABLED: "False" });
+  assert.ok(settings);
+  assert.deepEqual(warnings, [
+    `${prefix}ENABLED is "False", and any value but the empty one enables the election`,
+    `${prefix}LEASE_DURATON is not a variable of k8s-await-election: it is ignored`,
+  ]);
+  assert.deepEqual(readSettings({ ...prefixed(needed), PATH: "/bin" }).warnings, []);
+});
+
+test("isEnabled() is false unset and empty only, as in the original", () => {
+  assert.ok(!isEnabled({}) && !isEnabled(prefixed({ ENABLED: "" })));
+  for (const value of ["1", "false", "0", " "]) assert.ok(isEnabled(prefixed({ ENABLED: value })));
+});
+
+for (const identity of [
+  "a",
+  "x".repeat(253),
+  "é".repeat(126),
+  'a"b\\c',
+  "host_4f2a-uuid",
+  "%41/../?#",
+  "名前 🦊",
+]) {
+  test(`readSettings() takes the identity ${identity.slice(0, 20)} byte for byte (X8)`, () => {
+    assert.equal(read({ ...needed, IDENTITY: identity }).settings?.identity, identity);
+  });
+}
+
+for (const identity of ["x".repeat(254), "é".repeat(127), "a\nb", "\u0085", "\u007f", "\ud800"]) {
+  test(`readSettings() refuses the identity ${JSON.stringify(identity.slice(0, 9))} (X8)`, () => {
+    const { misfits } = read({ ...needed, IDENTITY: identity });
+    assert.match(misfits[0] ?? "", /IDENTITY is ".*": must be 1 to 253 bytes/);
+  });
+}
+
+test("readSettings() never throws, and gives settings or at least one misfit", () => {
+  const name = fc.oneof(fc.constantFrom(...Object.keys(rows), "ENABLED", "X"), fc.string());
+  const value = fc.oneof(fc.string({ unit: "binary" }), fc.json(), fc.nat().map(String));
+  const variables = fc.dictionary(
+    name.map((text) => prefix + text),
+    value,
+  );
+  fc.assert(
+    fc.property(variables, fc.boolean(), (some, isComplete) => {
+      const reading = readSettings({ ...(isComplete ? prefixed(needed) : {}), ...some });
+      assert.equal(reading.settings === undefined, reading.misfits.length > 0);
+    }),
+  );
+});
+
+function read(variables: Readonly<Record<string, string>>): Reading {
+  return readSettings(prefixed(variables));
+}
+
+function prefixed(variables: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(variables).map(([name, text]) => [prefix + name, text]));
+}
+
+function escapedForSearch(text: string): string {
+  return JSON.stringify(text)
+    .slice(1, -1)
+    .replaceAll(/[\\+.]/g, "\\$&");
+}
