@@ -5,7 +5,7 @@
 import { formatMark, isNewer, type Lease } from "../lease.ts";
 import { note } from "../notes.ts";
 import { type Instant, later, type Now, type Report } from "../protocol.ts";
-import { claimableAt } from "../sighting.ts";
+import { claimableAt, type Sighting } from "../sighting.ts";
 import { spreadMs } from "../timing.ts";
 import * as watches from "../watch.ts";
 import * as exchange from "./exchange.ts";
@@ -141,7 +141,24 @@ function claim(election: Election, phase: Candidate, now: Now): Effects {
   const entered = enter(claiming, { name: "claiming", write, termMark });
   const abandoned =
     phase.reading === undefined ? [] : [{ type: "abandon" as const, id: phase.reading.id }];
-  return [entered, ...abandoned, note("debug", "claiming the lease"), order];
+  const message = note("info", "claiming the lease", { reason: reasonOf(sighting) });
+  return [entered, ...abandoned, message, order];
+}
+
+function reasonOf(sighting: Sighting | undefined): string {
+  if (sighting?.kind !== "present") return "there is none";
+  switch (sighting.standing) {
+    case "free":
+      return "it was released, or never held";
+    case "own":
+      return "it still names this process";
+    case "predecessor":
+      return "it names this pod's former process, which is gone";
+    default:
+      return sighting.lease.holder === ""
+        ? "it was left empty for long enough"
+        : `${JSON.stringify(sighting.lease.holder)} has not renewed it`;
+  }
 }
 
 function earliest(...instants: readonly (Instant | undefined)[]): Instant | undefined {

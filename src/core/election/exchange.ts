@@ -114,13 +114,12 @@ export function isSuccess(
 export function failureOf(way: Way, outcome: Outcome): Failure {
   if (outcome.type === "unanswered") return { way, problem: outcome.error, denied: false };
   const { status, body, retryAfterMs } = outcome;
-  const misread = isSuccess(outcome) ? leaseIn(outcome) : undefined;
-  return {
-    way,
-    problem: typeof misread === "string" ? misread : refusal(status, body),
-    denied: status >= 400 && status < 429,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  };
+  const denied = status >= 400 && status < 429;
+  const patience = retryAfterMs === undefined ? {} : { retryAfterMs };
+  if (!isSuccess(outcome)) return { way, problem: refusal(status, body), denied, ...patience };
+  const lease = leaseIn(outcome);
+  const problem = typeof lease === "string" ? lease : "the answer does not show what was written";
+  return { way, problem, denied };
 }
 
 function put(
