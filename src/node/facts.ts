@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Facts } from "../core/protocol.ts";
-import type { Access } from "./api/access.ts";
+import type { Access } from "./api/server.ts";
 import { findCommand } from "./command/executable.ts";
 import { findProcProblem } from "./command/processes.ts";
 

@@ -7,7 +7,7 @@
 import { broken } from "../core/exit.ts";
 import { InvariantError, type Order, type Report } from "../core/protocol.ts";
 import { isEnabled } from "../core/settings.ts";
-import type { Access } from "./api/access.ts";
+import type { Access } from "./api/server.ts";
 import { createClock } from "./clock.ts";
 import { createCommand } from "./command/command.ts";
 import type { Tree } from "./command/tree.ts";

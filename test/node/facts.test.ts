@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { hostname } from "node:os";
 import { test } from "node:test";
-import type { Access } from "../../src/node/api/access.ts";
+import type { Access } from "../../src/node/api/server.ts";
 import { isEnabled } from "../../src/core/settings.ts";
 import { gatherFacts } from "../../src/node/facts.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { Access } from "../../src/node/api/access.ts";
+import type { Access } from "../../src/node/api/server.ts";
 import { openKubeconfigAccess } from "../../src/node/api/kubeconfig.ts";
 import { temporaryFolder } from "../support/processes.ts";
 import { authority, connectTo, serve } from "./loopback-api.ts";

@@ -6,7 +6,7 @@ import type { AddressInfo, Server as NetServer, Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import type { Order, Report } from "../../src/core/protocol.ts";
-import type { Server } from "../../src/node/api/access.ts";
+import type { Server } from "../../src/node/api/server.ts";
 import type { Resolve } from "../../src/node/api/addresses.ts";
 import { type Api, createApi } from "../../src/node/api/api.ts";
 import {

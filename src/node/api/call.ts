@@ -1,7 +1,7 @@
 /** One request or watch under way: how far it has come, and how it is reported. */
 import type { IncomingMessage } from "node:http";
 import type { Report } from "../../core/protocol.ts";
-import type { Access } from "./access.ts";
+import type { Access } from "./server.ts";
 import type { Connection, Connections } from "./connections.ts";
 import { createDeadline, type Deadline } from "./deadline.ts";
 import { describeError } from "./error-text.ts";

@@ -2,7 +2,7 @@
 import { Agent } from "node:http";
 import { isIPv6, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { Server } from "./access.ts";
+import type { Server } from "./server.ts";
 import { createAddresses, type Resolve } from "./addresses.ts";
 import type { Deadline } from "./deadline.ts";
 import { describeError } from "./error-text.ts";

@@ -2,7 +2,7 @@
 import { request as send, type IncomingMessage } from "node:http";
 import { isIPv6 } from "node:net";
 import type { Method } from "../../core/protocol.ts";
-import type { Server } from "./access.ts";
+import type { Server } from "./server.ts";
 import type { Connection } from "./connections.ts";
 import { version } from "../version.ts";
 

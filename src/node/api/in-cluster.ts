@@ -4,7 +4,7 @@
  */
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
-import type { Access, Server } from "./access.ts";
+import type { Access, Server } from "./server.ts";
 import { createReread } from "./reread.ts";
 
 const maxAgeMs = 60_000;

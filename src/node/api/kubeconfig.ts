@@ -6,7 +6,7 @@
 import { isIP } from "node:net";
 import type { RequestOptions } from "node:https";
 import type { Cluster, KubeConfig } from "@kubernetes/client-node";
-import type { Access, Server, Tls } from "./access.ts";
+import type { Access, Server, Tls } from "./server.ts";
 import { messageOf } from "./error-text.ts";
 import { createReread } from "./reread.ts";
 

@@ -4,7 +4,7 @@
  * the environment has a say.
  */
 import { connect, isIP, type Socket } from "node:net";
-import type { Server, Tls } from "./access.ts";
+import type { Server, Tls } from "./server.ts";
 
 /** Between probes of TCP itself: an open watch on a dead path ends, whatever the program does. */
 export const keepAliveProbeMs = 10_000;
