@@ -72,7 +72,7 @@ export const flagText: Form<boolean> = {
 export const listenAddress: Form<Address> = {
   read: (text) => {
     const [, bracketed, plain, digits] =
-      /^(?:\[([\da-f:.%\w]+)\]|([^:[\]\s]*)):(\d{1,5})$/i.exec(text) ?? [];
+      /^(?:\[([\da-f:.%\w]+)\]|([\w.-]*)):(\d{1,5})$/i.exec(text) ?? [];
     const port = digits === undefined ? undefined : within(Number(digits), 1, 65_535);
     if (port === undefined) return undefined;
     const host = bracketed ?? plain ?? "";
@@ -101,15 +101,22 @@ export const portsJson: Form<readonly EndpointPort[]> = {
 };
 
 function readPort(value: unknown): EndpointPort | undefined {
-  const { name, port, protocol = "TCP", appProtocol } = { ...asObject(value) };
+  const members = { ...asObject(value) };
+  const { port } = members;
+  // Go reads null and the empty text as if the member were not there.
+  const [name, protocol, appProtocol] = ["name", "protocol", "appProtocol"].map(
+    (member) => members[member] || undefined,
+  );
   if (typeof port !== "number" || within(port, 1, 65_535) === undefined) return undefined;
-  if (protocol !== "TCP" && protocol !== "UDP" && protocol !== "SCTP") return undefined;
+  const isKnown =
+    protocol === undefined || protocol === "TCP" || protocol === "UDP" || protocol === "SCTP";
+  if (!isKnown) return undefined;
   if (!isOptionalText(name) || !isOptionalText(appProtocol)) return undefined;
   return {
-    ...(name ? { name } : {}),
+    ...(name === undefined ? {} : { name }),
     port,
-    protocol,
-    ...(appProtocol ? { appProtocol } : {}),
+    protocol: protocol ?? "TCP",
+    ...(appProtocol === undefined ? {} : { appProtocol }),
   };
 }
 
@@ -137,6 +144,7 @@ function isIpv6(text: string): boolean {
   const last = groups.at(-1) ?? "";
   const hasIpv4 = last.includes(".");
   if (hasIpv4 && !isIpv4(last)) return false;
+  if (hasIpv4 && !text.endsWith(last)) return false;
   const digits = hasIpv4 ? groups.slice(0, -1) : groups;
   const count = digits.length + (hasIpv4 ? 2 : 0);
   const isWhole = halves.length === 2 ? count < 8 : count === 8;

@@ -1,11 +1,15 @@
-/** JSON that came from outside: it may be anything. */
+/** JSON that came from outside, which may be anything, and the one form of time that goes out. */
 
 export interface JsonObject {
   readonly [member: string]: unknown;
 }
 
-/** Undefined if the text is no JSON. */
+/** No object of Kubernetes is nested so deep; what is would exhaust the stack of some engine. */
+const deepest = 100;
+
+/** Undefined if the text is no JSON, or nested without reason. */
 export function parseJson(text: string): unknown {
+  if (isTooDeep(text)) return undefined;
   try {
     return JSON.parse(text) as unknown;
   } catch {
@@ -23,4 +27,22 @@ export function asObject(value: unknown): JsonObject | undefined {
 export function refusal(status: number, body: string): string {
   const message = asObject(parseJson(body))?.["message"];
   return typeof message === "string" ? `${status}: ${message.slice(0, 300)}` : `${status}`;
+}
+
+/** Wall time as ISO 8601 with milliseconds, within the years that four digits can say. */
+export function isoTime(wallMs: number): string {
+  const latest = Date.UTC(9999, 11, 31, 23, 59, 59);
+  const bounded = wallMs > 0 ? Math.min(latest, Math.floor(wallMs)) : 0;
+  return new Date(bounded).toISOString();
+}
+
+/** Counts brackets outside of strings; the text may be no JSON at all. */
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{\]}]/g)) {
+    if (token === "[" || token === "{") depth += 1;
+    else if (token === "]" || token === "}") depth -= 1;
+    if (depth > deepest) return true;
+  }
+  return false;
 }

@@ -4,7 +4,7 @@
  * Times are compared as text, never parsed: another host's clock means nothing to us (I6). What we
  * do not know of an object is kept as it was read (I12).
  */
-import { asObject, type JsonObject, parseJson } from "./json.ts";
+import { asObject, isoTime, type JsonObject, parseJson } from "./json.ts";
 
 export interface Lease {
   /** The object as read, without `managedFields`: the API server keeps those when they are absent. */
@@ -74,7 +74,7 @@ export function leaseOf(value: unknown): Lease | string {
     ...optional("preferredHolder", textOf(spec["preferredHolder"])),
     ...optional("termMark", textOf(annotations[termAnnotation])),
     ...optional("releaseMark", textOf(annotations[releaseAnnotation])),
-    terminating: metadata["deletionTimestamp"] !== undefined,
+    terminating: textOf(metadata["deletionTimestamp"]) !== undefined,
   };
 }
 
@@ -155,6 +155,7 @@ export function formatMark(mark: Mark, acquireTime: string): string {
  */
 export function validMark(lease: Lease): Mark | undefined {
   if (lease.holder === "" || lease.termMark === undefined) return undefined;
+  if (lease.acquireTime === undefined) return undefined;
   const [incarnation, podUid, acquireTime, pid1, ...rest] = lease.termMark.split("/");
   if (incarnation === undefined || podUid === undefined || rest.length > 0) return undefined;
   if (acquireTime !== lease.acquireTime || !(pid1 === undefined || pid1 === "pid1")) {
@@ -191,9 +192,7 @@ export function nextTransitions(transitions: number): number {
 
 /** Wall time as MicroTime parses it: exactly six digits, UTC, within the years it can read. */
 export function formatMicroTime(wallMs: number): string {
-  const latest = Date.UTC(9999, 11, 31, 23, 59, 59);
-  const bounded = Math.min(latest, Math.max(0, Math.floor(wallMs)));
-  return `${new Date(bounded).toISOString().slice(0, -1)}000Z`;
+  return `${isoTime(wallMs).slice(0, -1)}000Z`;
 }
 
 function edited(raw: JsonObject, annotations: JsonObject, spec: JsonObject): JsonObject {
@@ -227,5 +226,6 @@ function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]
 }
 
 function quoted(value: unknown): string {
+  if (typeof value === "object" && value !== null) return "an object or array";
   return value === undefined ? "missing" : JSON.stringify(value).slice(0, 60);
 }

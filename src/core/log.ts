@@ -1,4 +1,5 @@
 /** One line per event, for the operator who reads nothing else. */
+import { isoTime } from "./json.ts";
 import type { Level, Note } from "./notes.ts";
 
 export interface LogSettings {
@@ -11,7 +12,7 @@ const ranks: Readonly<Record<Level, number>> = { error: 0, warn: 1, info: 2, deb
 /** The line for a note, without a line end; `undefined` if the level leaves it out. */
 export function formatNote(note: Note, settings: LogSettings, wallMs: number): string | undefined {
   if (ranks[note.level] > ranks[settings.level]) return undefined;
-  const time = new Date(Math.min(8.64e15, Math.max(0, wallMs))).toISOString();
+  const time = isoTime(wallMs);
   const values = Object.entries(note.values ?? {});
   if (settings.format === "json") {
     return escaped(
@@ -32,7 +33,7 @@ function plain(value: string | number): string {
 function escaped(text: string): string {
   return text.replaceAll(
     // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    /[\u0000-\u001f\u007f-\u009f\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }

@@ -56,6 +56,8 @@ const withdrawMs = 2000;
 const requestMs = 1500;
 const retryMs = 500;
 const rareMs = 5000;
+/** Somebody else writes too: no race as fast as the network allows. */
+const conflictPauseMs = 50;
 const idle: Idle = { name: "idle" };
 const left = note("warn", "the Endpoints were not withdrawn: the next leader overwrites them");
 const markAnnotation = "k8s-await-election/term";
@@ -144,7 +146,7 @@ function write(
   text: string | undefined,
   now: Now,
 ): Effects {
-  const found = text === undefined ? {} : asObject(parseJson(text));
+  const found = text === undefined ? {} : endpointsIn(text);
   if (found === undefined) return [pausing(routing, phase, later(now.instant, retryMs))];
   if (phase.name === "withdrawing" && markOf(found) !== phase.mark) return [enter(routing, idle)];
   const object =
@@ -163,7 +165,7 @@ function written(
   now: Now,
 ): Effects {
   const status = outcome.type === "answered" ? outcome.status : 0;
-  if (status === 409) return read(routing, phase);
+  if (status === 409) return [pausing(routing, phase, later(now.instant, conflictPauseMs))];
   if (status !== 200 && status !== 201) return pause(routing, phase, outcome, now);
   if (phase.name === "withdrawing")
     return [enter(routing, idle), note("debug", "withdrew the Endpoints")];
@@ -258,6 +260,14 @@ function edited(
     metadata: { ...metadata, annotations },
     subsets: change.subsets,
   };
+}
+
+/** The object that was read, if it is one: a write without its version would overwrite anything. */
+function endpointsIn(text: string): JsonObject | undefined {
+  const object = asObject(parseJson(text));
+  const { uid, resourceVersion } = { ...asObject(object?.["metadata"]) };
+  const isWhole = [uid, resourceVersion].every((it) => typeof it === "string" && it !== "");
+  return object?.["kind"] === "Endpoints" && isWhole ? object : undefined;
 }
 
 function markOf(found: JsonObject): unknown {

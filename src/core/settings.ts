@@ -20,7 +20,7 @@ import {
   wholeSeconds,
 } from "./forms.ts";
 import type { LogSettings } from "./log.ts";
-import { deriveTiming, type Timing, timingMisfits } from "./timing.ts";
+import { deriveTiming, type Durations, type Timing, timingMisfits } from "./timing.ts";
 
 export interface Settings {
   /** Only for the reader of the log, as in the original. */
@@ -55,6 +55,12 @@ export interface Reading {
 }
 
 const prefix = "K8S_AWAIT_ELECTION_";
+
+const durationNames: Readonly<Record<keyof Durations, string>> = {
+  leaseSeconds: "LEASE_DURATION",
+  renewDeadlineSeconds: "RENEW_DEADLINE",
+  retrySeconds: "RETRY_PERIOD",
+};
 
 /** Read by the host, or put by us into the command's environment. */
 const knownElsewhere = [
@@ -97,7 +103,10 @@ export function readSettings(variables: Readonly<Record<string, string>>): Readi
     ...optional("status", page.parsed("STATUS_ENDPOINT", listenAddress)),
     ...optional("service", readService(page, namespace)),
   };
-  if (page.misfits.length === 0) page.misfits.push(...timingMisfits(durations));
+  for (const { duration, right } of timingMisfits(durations)) {
+    const name = durationNames[duration];
+    page.misfit(name, page.text(name) ?? `${durations[duration]} by default`, right);
+  }
   page.warnOfUnknown();
   const { misfits, warnings } = page;
   return misfits.length === 0 ? { settings, log, misfits, warnings } : { log, misfits, warnings };

@@ -42,9 +42,7 @@ export type Standing =
   /** Nobody, but not by our release: a command may still be running. */
   | "emptied"
   /** A coordinator appoints the holder and has appointed nobody (contract §1.7). */
-  | "appointed"
-  /** Being deleted. */
-  | "terminating";
+  | "appointed";
 
 /** The process that looks. */
 export interface Self {
@@ -103,6 +101,7 @@ function absentWait({ since }: Absent, self: Self, timing: Timing): number {
 }
 
 function presentWait({ lease, standing }: Present, timing: Timing): number | undefined {
+  if (lease.terminating) return undefined;
   const recordMs =
     lease.durationSeconds === undefined ? timing.leaseMs : lease.durationSeconds * 1000;
   switch (standing) {
@@ -117,13 +116,11 @@ function presentWait({ lease, standing }: Present, timing: Timing): number | und
     case "emptied":
       return timing.emptyWaitMs;
     case "appointed":
-    case "terminating":
       return undefined;
   }
 }
 
 function standingOf(lease: Lease, self: Self, ownWrites: readonly string[]): Standing {
-  if (lease.terminating) return "terminating";
   if (lease.holder === "") {
     if (lease.strategy !== undefined) return "appointed";
     const neverHeld = lease.acquireTime === undefined && lease.renewTime === undefined;

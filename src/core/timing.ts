@@ -86,39 +86,50 @@ export function deriveTiming(durations: Durations, takeoverDelayMs?: number): Ti
     stopMs,
     killMs,
     endMs,
-    requestMs: Math.round(Math.min(3000, Math.max(500, (stopMs - retryMs) / 3))),
+    requestMs: Math.floor(Math.min(3000, Math.max(500, (stopMs - retryMs) / 3))),
     goWaitMs: takeoverDelayMs ?? Math.max(0, Math.ceil(overstay / 1000) * 1000),
     emptyWaitMs: takeoverDelayMs ?? Math.max(leaseMs, Math.ceil(release)),
     silenceMs: 2 * retryMs + 1000,
   };
 }
 
+/** What is wrong with one of the durations, and what would be right. */
+export interface TimingMisfit {
+  readonly duration: keyof Durations;
+  readonly right: string;
+}
+
 /** Why these durations cannot be safe; empty if they can (contract §5, config rule). */
-export function timingMisfits(durations: Durations): string[] {
+export function timingMisfits(durations: Durations): TimingMisfit[] {
   const { leaseSeconds, renewDeadlineSeconds, retrySeconds } = durations;
-  const misfits: string[] = [];
+  const fractions = (Object.keys(durations) as (keyof Durations)[]).filter(
+    (duration) => !(Number.isSafeInteger(durations[duration]) && durations[duration] >= 1),
+  );
+  if (fractions.length > 0) {
+    return fractions.map((duration) => ({ duration, right: "must be whole seconds, at least 1" }));
+  }
+  const misfits: TimingMisfit[] = [];
   if (!(leaseSeconds > renewDeadlineSeconds)) {
-    misfits.push(
-      `the lease duration (${leaseSeconds} s) must be longer than the renew deadline (${renewDeadlineSeconds} s)`,
-    );
+    const right = `must be shorter than the lease duration (${leaseSeconds} s)`;
+    misfits.push({ duration: "renewDeadlineSeconds", right });
   }
   if (!(renewDeadlineSeconds > 1.2 * retrySeconds)) {
-    misfits.push(
-      `the renew deadline (${renewDeadlineSeconds} s) must be longer than 1.2 times the retry period (${retrySeconds} s)`,
-    );
+    const right = `must be shorter than the renew deadline (${renewDeadlineSeconds} s) divided by 1.2`;
+    misfits.push({ duration: "retrySeconds", right });
   }
   const { stopMs, retryMs } = deriveTiming(durations);
   if (!(stopMs >= 2 * retryMs && stopMs > startMarginMs)) {
-    const least = Math.ceil(
-      (Math.max(2 * retryMs, startMarginMs + 1) + minGraceMs + killBudgetMs) *
-        ((1 + clockDrift) / 1000),
-    );
-    misfits.push(
-      `a retry period of ${retrySeconds} s leaves no time to retry and to stop the command: ` +
-        `the lease duration must be at least ${least} s, found ${leaseSeconds} s`,
-    );
+    const right =
+      `must be at least ${leastLeaseSeconds(retryMs)} s for a retry period of ${retrySeconds} s: ` +
+      "there is no time to retry and to stop the command";
+    misfits.push({ duration: "leaseSeconds", right });
   }
   return misfits;
+}
+
+function leastLeaseSeconds(retryMs: number): number {
+  const beforeStopMs = Math.max(2 * retryMs, startMarginMs + 1);
+  return Math.ceil(((beforeStopMs + minGraceMs + killBudgetMs) * (1 + clockDrift)) / 1000);
 }
 
 /** G, H and E of a term whose last confirmed write was sent at `confirmedAt`. */

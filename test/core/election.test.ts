@@ -48,12 +48,12 @@ test("step() adopts by a read with that attempt's own send instant (S6, N3)", ()
   const elector = new Elector().lead();
   const attempts: Request[] = [];
   for (let tries = 0; tries < 3; tries++) {
-    attempts.push(elector.next().request);
+    attempts.push((tries === 0 ? elector.next() : elector.retry()).request);
     elector.ms += 500;
     elector.fail(attempts[tries]);
   }
-  const sentAt = retryMs + 1000;
-  elector.next().answer(409);
+  const sentAt = retryMs + 500;
+  elector.retry().answer(409);
   assert.equal(elector.request.method, "GET");
   elector.answer(200, confirmed(attempts[1]!, "8"));
   assert.equal(elector.killAt, sentAt + killMs);
@@ -75,12 +75,12 @@ test("step() adopts after an outage of many attempts (N3, N19, L4)", () => {
   elector.ms += 3000;
   elector.fail();
   for (let tries = 0; tries < 100; tries++) {
-    const { request } = elector.next();
+    const { request } = elector.retry();
     elector.ms += 3000;
     elector.fail(request);
   }
   assert.ok(elector.ms < 400_000, "still long before G");
-  elector.next().answer(409).answer(200, confirmed(applied, "8"));
+  elector.retry().answer(409).answer(200, confirmed(applied, "8"));
   assert.equal(elector.phase, "leading", "its own write of the outage's beginning was forgotten");
 });
 
@@ -116,6 +116,16 @@ test("step() loses the term at once to a newer watch event (S4)", () => {
     const elector = new Elector().lead().event(type, leaseText({ ...parts, version: "8" }));
     assert.equal(elector.killAt, undefined, type);
   }
+});
+
+test("step() loses the term to another uid, whatever else the record says (S4, O1)", () => {
+  const elector = new Elector().lead();
+  const { request } = elector.next();
+  const { metadata, ...rest } = bodyOf({ ...request, body: confirmed(request, "8") });
+  const created = JSON.stringify({ ...rest, metadata: { ...metadata, uid: "uid-2" } });
+  assert.equal(elector.confirm("8", request).event("MODIFIED", created).killAt, 2000 + killMs);
+  elector.event("MODIFIED", created.replace('"8"', '"9"'));
+  assert.equal(elector.killAt, undefined);
 });
 
 test("step() takes no notice of watch events that are old (S4, N23)", () => {
@@ -207,17 +217,26 @@ test("step() tries at least three times before G, on new connections (L6, N7)", 
       renewDeadlineSeconds: renew,
       retrySeconds: retry,
     });
-    const elector = new Elector(timing).lead();
+    const elector = new Elector(timing).lead().next();
     let attempts = 0;
-    while (elector.wakeAt < timing.stopMs) {
-      const { timeoutMs, fresh } = elector.next().request;
+    while (elector.ms < timing.stopMs) {
+      const { timeoutMs, fresh } = elector.request;
       assert.equal(fresh, attempts === 0 ? undefined : true);
       attempts += 1;
       elector.ms += timeoutMs;
-      elector.fail();
+      elector.fail().retry();
     }
     assert.ok(attempts >= 3, `${attempts} attempts with ${lease}/${renew}/${retry}`);
   }
+});
+
+test("resign() looks first while a renewal is under way, and releases what it finds (I9)", () => {
+  const elector = new Elector().lead();
+  const { request } = elector.next();
+  assert.deepEqual(elector.resign().effects[0], { type: "abandon", id: request.id });
+  assert.equal(elector.request.method, "GET");
+  const { metadata, spec } = bodyOf(elector.answer(200, confirmed(request, "8")).request);
+  assert.deepEqual([metadata["resourceVersion"], spec["holderIdentity"]], ["8", ""]);
 });
 
 test("rejoin() settles a release that was not answered before it claims (S2, I9)", () => {

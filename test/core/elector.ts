@@ -73,6 +73,11 @@ export class Elector {
     return assert.fail("no request after 5 ticks");
   }
 
+  /** To the request after one that failed: sent with its failure, or when it is due. */
+  retry(): this {
+    return this.effects.some((effect) => effect.type === "request") ? this : this.next();
+  }
+
   answer(status: number, body = "", retryAfterMs?: number): this {
     return this.answerTo(this.request, status, body, retryAfterMs);
   }

@@ -75,7 +75,6 @@ for (const text of [
   "[::1]",
   "[]:80",
   "[not an address]:80",
-  "[name]:80",
   "a b:80",
   "http://a:80",
   "\u0001:80",

@@ -75,14 +75,32 @@ export class Puppet {
 
   /** Lets one thing happen, and carries out what the program wants then. */
   move(pick: Pick): Moment {
+    return this.#take(this.#next(pick));
+  }
+
+  /** From here on the world is kind: each order is carried out, each request answered well. */
+  calm(report: Report = this.#kindly()): Moment {
+    return this.#take(report);
+  }
+
+  #take(report: Report): Moment {
     const before = this.program;
-    const report = this.#next(pick);
     const now = this.#now();
     const [program, ...orders] = step(before, report, now);
     this.program = program;
     this.orders = orders;
     this.#carryOut(orders);
     return { before, report, now };
+  }
+
+  #kindly(): Report {
+    const [request] = [...this.#requests.values()].slice(-1);
+    if (request !== undefined) return this.#answer(request, kindest);
+    const at = this.#guardAt;
+    this.#guardAt = undefined;
+    if (at !== undefined) return { type: "guardReady", at };
+    if (this.#isKilling) return this.#emptied(kindest);
+    return this.#isAlive ? this.#exit(kindest) : this.#tick();
   }
 
   #next(pick: Pick): Report {
@@ -228,4 +246,8 @@ export class Puppet {
   #now(): Now {
     return { instant: instant(this.#ms), wallMs: this.#wallMs };
   }
+}
+
+function kindest(choices: number): number {
+  return choices - 1;
 }

@@ -135,7 +135,7 @@ test("publish() creates the Endpoints where there are none", () => {
 });
 
 test("publish() reads again after a conflict (X10)", () => {
-  const desk = new Desk().publish().answer(200, endpoints("7")).answer(409);
+  const desk = new Desk().publish().answer(200, endpoints("7")).answer(409).wake();
   assert.equal(desk.request.method, "GET");
   desk.answer(200, endpoints("9"));
   assert.equal(desk.body.metadata["resourceVersion"], "9");
@@ -146,8 +146,7 @@ test("publish() settles after 5 s of conflicts, too (X10)", () => {
   for (let version = 1; desk.ms < 5100; version++) {
     desk.ms += 50;
     desk.answer(200, endpoints(String(version)));
-    desk.ms += 50;
-    desk.answer(409);
+    desk.answer(409).wake();
   }
   assert.ok(routings.isSettled(desk.routing));
 });
@@ -178,6 +177,16 @@ for (const body of ["", "<html>", "[]", "null", "7"]) {
     const desk = new Desk().publish().answer(200, body);
     assert.deepEqual(desk.effects, []);
     assert.equal(desk.wake().request.method, "GET");
+  });
+}
+
+for (const body of [
+  "{}",
+  '{"kind":"Endpoints","metadata":{}}',
+  '{"kind":"Status","metadata":{}}',
+]) {
+  test(`publish() writes nothing that has no version on having read ${body} (S11, N20)`, () => {
+    assert.deepEqual(new Desk().publish().answer(200, body).effects, []);
   });
 }
 
@@ -238,7 +247,7 @@ test("withdraw() leaves what another leader has written", () => {
     assert.deepEqual(desk.effects, []);
     assert.ok(routings.isIdle(desk.routing));
   }
-  const conflicted = published().withdraw().answer(200, ours).answer(409);
+  const conflicted = published().withdraw().answer(200, ours).answer(409).wake();
   assert.equal(conflicted.request.method, "GET");
   conflicted.answer(200, endpoints("9", { [markAnnotation]: "next/pod-2/t" }));
   assert.ok(routings.isIdle(conflicted.routing));

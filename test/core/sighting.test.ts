@@ -105,7 +105,7 @@ const rows: readonly Row[] = [
   {
     what: "being deleted (O8)",
     found: { ...held, metadata: { deletionTimestamp: "2026-01-01T00:00:00Z" } },
-    standing: "terminating",
+    standing: "foreign",
     waitMs: undefined,
   },
   {
@@ -115,7 +115,7 @@ const rows: readonly Row[] = [
       released: `${other}/${at}`,
       metadata: { deletionTimestamp: "2026-01-01T00:00:00Z" },
     },
-    standing: "terminating",
+    standing: "free",
     waitMs: undefined,
   },
   {

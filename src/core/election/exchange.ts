@@ -25,8 +25,8 @@ type Request = Extract<Order, { type: "request" }>;
 /** The end of an exchange. */
 export type Outcome = Extract<Report, { type: "answered" | "unanswered" }>;
 
-/** No record needs more of our writes than an outage leaves unanswered. */
-const writesKept = 64;
+/** Unanswered claims that a candidate remembers; a leader's writes are bounded by its deadline. */
+const claimsKept = 64;
 
 const manager = "k8s-await-election";
 
@@ -55,10 +55,12 @@ export function claim(
   now: Now,
 ): readonly [Election, Request, Write] {
   const wallMs = nextWallMs(election, now);
+  const { writes } = election.memory;
+  const forgetful = remember(election, { writes: writes.slice(-claimsKept) });
   const taken = base === undefined ? 0 : nextTransitions(base.transitions);
   const transitions = base !== undefined && isOwn ? base.transitions : taken;
   const acquireTime = formatMicroTime(wallMs);
-  return put(election, base, { acquireTime, transitions }, wallMs, now);
+  return put(forgetful, base, { acquireTime, transitions }, wallMs, now);
 }
 
 /** The write that keeps the term. */
@@ -162,7 +164,7 @@ function write(
     renewTime: formatMicroTime(wallMs),
     sentAt: now.instant,
   };
-  const writes = [...asking.memory.writes, sent].slice(-writesKept);
+  const writes = [...asking.memory.writes, sent];
   return [remember(asking, { writes, wroteMs: wallMs }), order, sent];
 }
 

@@ -30,8 +30,8 @@ import {
 } from "./state.ts";
 import { lostNote } from "./watching.ts";
 
-/** Retries go on at least twice a second, so that several fit before G (L4). */
-const retryPauseMs = 500;
+/** Between two attempts at the densest. */
+const retryPaceMs = 500;
 
 export function step(election: Election, phase: Leading, report: Report, now: Now): Effects {
   if (now.instant >= deadlines(election.settings.timing, phase.confirmedAt).killAt) {
@@ -88,7 +88,7 @@ function hear(election: Election, phase: Leading, report: Report, now: Now): Eff
         return renewed(election, answered(phase, now), phase.asking.write, report, now);
       }
       if (phase.asking.what === "reading" && report.id === phase.asking.id) {
-        return looked(election, answered(phase, now), report, now);
+        return looked(election, answered(phase, now), phase.asking.sentAt, report, now);
       }
       return follow(election, phase, report, now);
     case "opened":
@@ -113,7 +113,7 @@ function proceed(election: Election, now: Now): Effects {
   const { asking } = phase;
   if (asking.what !== "pausing" || now.instant < asking.dueAt) return watching;
   return chain(watching, (next) =>
-    asking.next === "read" ? look(next, phase) : renew(next, phase, now),
+    asking.next === "read" ? look(next, phase, now) : renew(next, phase, now),
   );
 }
 
@@ -122,9 +122,12 @@ function renew(election: Election, phase: Leading, now: Now): Effects {
   return [enter(asking, { ...phase, asking: { what: "writing", write } }), order];
 }
 
-function look(election: Election, phase: Leading): Effects {
+function look(election: Election, phase: Leading, now: Now): Effects {
   const [asking, order] = exchange.read(election);
-  return [enter(asking, { ...phase, asking: { what: "reading", id: order.id } }), order];
+  return [
+    enter(asking, { ...phase, asking: { what: "reading", id: order.id, sentAt: now.instant } }),
+    order,
+  ];
 }
 
 /** The exchange is over: whatever comes next, there is nothing left to abandon. */
@@ -159,18 +162,24 @@ function renewed(
   }
   const rest = exchange.isAmbiguous(outcome) ? election : exchange.neverWritten(election, write);
   if (outcome.type === "answered" && (outcome.status === 409 || outcome.status === 404)) {
-    return look(rest, phase);
+    return look(rest, phase, now);
   }
-  return retry(rest, phase, exchange.failureOf("write", outcome), now);
+  return retry(rest, phase, exchange.failureOf("write", outcome), write.sentAt, now);
 }
 
-function looked(election: Election, phase: Leading, outcome: exchange.Outcome, now: Now): Effects {
+function looked(
+  election: Election,
+  phase: Leading,
+  sentAt: Instant,
+  outcome: exchange.Outcome,
+  now: Now,
+): Effects {
   if (outcome.type === "answered" && outcome.status === 404) {
     return lose(election, phase, "it was deleted", now, "missing");
   }
   const lease = exchange.isSuccess(outcome) ? exchange.leaseIn(outcome) : undefined;
   if (typeof lease !== "object") {
-    return retry(election, phase, exchange.failureOf("read", outcome), now);
+    return retry(election, phase, exchange.failureOf("read", outcome), sentAt, now);
   }
   if (isNewer(phase.base.version, lease.version)) {
     return lose(election, phase, "the API server went back in time", now, lease);
@@ -232,16 +241,31 @@ function contradicted(
   found: Lease | "missing",
 ): Effects {
   if (phase.asking.what !== "writing") return lose(election, phase, reason, now, found);
-  return [...chain([election, ...abandonment(phase.asking)], (next) => look(next, phase))];
+  return [...chain([election, ...abandonment(phase.asking)], (next) => look(next, phase, now))];
 }
 
-function retry(election: Election, phase: Leading, failure: Failure, now: Now): Effects {
-  const times = election.memory.health[failure.way].failures;
-  const left = deadlines(election.settings.timing, phase.confirmedAt).stopAt - now.instant;
-  // A stale token is read again at once; a server that asks for patience gets what the term allows.
-  const patience = Math.min(failure.retryAfterMs ?? 0, left / 3);
-  const isStale = failure.problem.startsWith("401") && times === 0;
-  const dueAt = later(now.instant, isStale ? 0 : Math.max(retryPauseMs, patience));
+/**
+ * The next attempt after one that failed: at least half a second after the last was sent, so that
+ * three fit before G even if each is waited out, and the denser the less time is left (L4).
+ */
+function retry(
+  election: Election,
+  phase: Leading,
+  failure: Failure,
+  sentAt: Instant,
+  now: Now,
+): Effects {
+  const {
+    settings: { timing },
+    memory,
+  } = election;
+  const leftMs = deadlines(timing, phase.confirmedAt).stopAt - now.instant;
+  const paceMs = Math.max(retryPaceMs, Math.min(timing.retryMs, leftMs / 20));
+  // A server that asks for patience gets what the term allows; a stale token is read anew at once.
+  const patienceMs = Math.min(failure.retryAfterMs ?? 0, leftMs / 3);
+  const isStale = failure.problem.startsWith("401") && memory.health[failure.way].failures === 0;
+  const pacedAt = isStale ? now.instant : later(sentAt, paceMs);
+  const dueAt = [pacedAt, later(now.instant, patienceMs)].reduce((a, b) => (b > a ? b : a));
   return chain(failed(election, failure), (next) => [
     enter(next, { ...phase, asking: { what: "pausing", dueAt, next: failure.way } }),
   ]);

@@ -71,12 +71,11 @@ function proceed(election: Election, now: Now): Effects {
   const { phase } = election;
   if (phase.name !== "releasing") return [election];
   if (now.instant >= phase.until) {
-    const unsettled = phase.asking.what === "writing";
     const [ended, ...notes] = giveUp(
       election,
       now,
       "the lease was not released: it runs out",
-      unsettled,
+      true,
     );
     return [ended, ...abandonment(phase.asking), ...notes];
   }
@@ -84,7 +83,10 @@ function proceed(election: Election, now: Now): Effects {
   if (asking.what !== "pausing" || now.instant < asking.dueAt) return [election];
   if (asking.next === "read") {
     const [next, order] = exchange.read(election);
-    return [enter(next, { ...phase, asking: { what: "reading", id: order.id } }), order];
+    return [
+      enter(next, { ...phase, asking: { what: "reading", id: order.id, sentAt: now.instant } }),
+      order,
+    ];
   }
   const [next, order, write] = exchange.release(election, phase.base, phase.term, now);
   return [enter(next, { ...phase, asking: { what: "writing", write } }), order];

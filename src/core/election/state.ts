@@ -111,7 +111,7 @@ export interface Rejected {
 
 export type Asking =
   | { readonly what: "writing"; readonly write: Write }
-  | { readonly what: "reading"; readonly id: string }
+  | { readonly what: "reading"; readonly id: string; readonly sentAt: Instant }
   | { readonly what: "pausing"; readonly dueAt: Instant; readonly next: "write" | "read" };
 
 /** One span of leading. */

@@ -91,6 +91,7 @@ function tellHolder(before: Election, after: Election): Effects {
 function describe(sighting: Sighting | undefined): string {
   if (sighting === undefined) return "";
   if (sighting.kind === "absent") return "there is no lease";
+  if (sighting.lease.terminating) return "the lease is being deleted";
   const holder = JSON.stringify(sighting.lease.holder);
   switch (sighting.standing) {
     case "free":
@@ -99,8 +100,6 @@ function describe(sighting: Sighting | undefined): string {
       return "nobody holds the lease, but it was not released: waiting as for a holder";
     case "appointed":
       return "nobody holds the lease: a coordinator appoints its holder";
-    case "terminating":
-      return "the lease is being deleted";
     case "own":
       return "";
     case "predecessor":
