@@ -22,6 +22,7 @@ export function heed(running: Running, report: Report, now: Now): Step {
       return [{ ...running, election }, ...effects];
     }
     case "guardLost": {
+      if (running.isGuardLost) return [running];
       const after = { how: "exit", code: exits.broken } as const;
       const problem = note("error", "the watchdog is gone: stopping", { problem: report.message });
       return [{ ...end(running, "kill", after), isGuardLost: true }, problem];
@@ -37,13 +38,14 @@ function shutDown(running: Running, signal: string): Step {
   const { ending, command } = running;
   const message = note("info", `received ${signal}`);
   if (ending === undefined) return [end(running, { signal }, after), message];
-  const leaving =
-    ending.after.how === "rejoin" ? { ...running, ending: { ...ending, after } } : running;
+  const isFirst = ending.after.how === "rejoin";
+  const leaving = isFirst ? { ...running, ending: { ...ending, after } } : running;
   if (!commands.isEmpty(command)) {
     const [forwarded, ...effects] = forwardSignal(leaving, signal);
     return [forwarded, message, ...effects];
   }
-  return ending.isResigned ? [leaving, message, exitNow(leaving)] : [leaving, message];
+  const isImpatient = !isFirst && ending.stage === "releasing";
+  return isImpatient ? [leaving, message, exitNow(leaving)] : [leaving, message];
 }
 
 function forwardSignal(running: Running, signal: string): Step {

@@ -29,11 +29,12 @@ export function refusal(status: number, body: string): string {
   return typeof message === "string" ? `${status}: ${message.slice(0, 300)}` : `${status}`;
 }
 
-/** Wall time as ISO 8601 with milliseconds, within the years that four digits can say. */
+/** Wall time as ISO 8601 with milliseconds; it begins again after the years of four digits. */
 export function isoTime(wallMs: number): string {
-  const latest = Date.UTC(9999, 11, 31, 23, 59, 59);
-  const bounded = wallMs > 0 ? Math.min(latest, Math.floor(wallMs)) : 0;
-  return new Date(bounded).toISOString();
+  const years = Date.UTC(10_000, 0);
+  return new Date(
+    wallMs > 0 && wallMs < Number.MAX_VALUE ? Math.floor(wallMs) % years : 0,
+  ).toISOString();
 }
 
 /** Counts brackets outside of strings; the text may be no JSON at all. */

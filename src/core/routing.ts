@@ -45,7 +45,7 @@ interface Withdrawing {
 }
 
 type Asking =
-  | { readonly what: "reading" | "writing"; readonly id: string }
+  | { readonly what: "reading" | "writing" | "settling"; readonly id: string }
   | { readonly what: "pausing"; readonly dueAt: Instant };
 
 type Effects = readonly [Routing, ...Effect[]];
@@ -78,14 +78,15 @@ export function withdraw(routing: Routing, now: Now): Effects {
   const { phase } = routing;
   if (phase.name === "idle" || phase.name === "withdrawing") return [routing];
   const giveUpAt = later(now.instant, withdrawMs);
+  const { mark } = phase;
+  // A write that is under way may still be applied: what it does is waited for, and then undone.
+  if (phase.name === "publishing" && phase.asking.what === "writing") {
+    const asking = { what: "settling", id: phase.asking.id } as const;
+    return [enter(routing, { name: "withdrawing", mark, giveUpAt, asking })];
+  }
   const asking = { what: "pausing", dueAt: now.instant } as const;
   const abandoned = phase.name === "publishing" ? abandonment(phase.asking) : [];
-  const [reading, ...orders] = read(routing, {
-    name: "withdrawing",
-    mark: phase.mark,
-    giveUpAt,
-    asking,
-  });
+  const [reading, ...orders] = read(routing, { name: "withdrawing", mark, giveUpAt, asking });
   return [reading, ...abandoned, ...orders];
 }
 
@@ -130,6 +131,7 @@ function proceed(routing: Routing, report: Report, mayPublish: boolean, now: Now
   }
   if (report.type !== "answered" && report.type !== "unanswered") return [routing];
   if (report.id !== asking.id) return [routing];
+  if (asking.what === "settling") return read(routing, phase);
   const isFound = report.type === "answered" && report.status === 200;
   if (asking.what === "writing") return written(routing, phase, report, now);
   if (isFound) return isStopped ? [routing] : write(routing, phase, report.body, now);

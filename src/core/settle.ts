@@ -12,7 +12,7 @@ import { note } from "./notes.ts";
 import { InvariantError, type Now, type Report } from "./protocol.ts";
 import * as routings from "./routing.ts";
 import type { Settings } from "./settings.ts";
-import { type After, end, ended, exitNow, type Running, type Step } from "./term.ts";
+import { type After, end, exitNow, type Running, type Step } from "./term.ts";
 
 type Rule = (running: Running, now: Now) => Step | undefined;
 
@@ -20,8 +20,8 @@ const rules: readonly Rule[] = [
   leaveUnelected,
   leaveRejected,
   openTerm,
-  noticeLoss,
   noticeEnd,
+  noticeLoss,
   noticeDelay,
   noticePreference,
   stopCommand,
@@ -50,7 +50,7 @@ export function isWell({ election, term, ending, isGuardLost }: Running, now: No
   const tenure = elections.tenure(election);
   if (isGuardLost) return false;
   if (tenure !== undefined) return now.instant < tenure.stopAt;
-  return term === undefined || ending?.isResigned === true;
+  return term === undefined || ending?.stage === "releasing";
 }
 
 function firstOf(running: Running, now: Now): Step | undefined {
@@ -97,23 +97,22 @@ function openTerm(running: Running, now: Now): Step | undefined {
 function noticeLoss(running: Running): Step | undefined {
   const { term, ending, election, settings } = running;
   const isHeld = term === undefined || elections.tenure(election) !== undefined;
-  if (isHeld || ending?.isResigned === true || ending?.isLost === true) return undefined;
+  if (isHeld || ending?.stage === "releasing" || ending?.isLost === true) return undefined;
   const after = ending?.after ?? afterLoss(settings);
-  return [{ ...running, ending: { ...ended("kill", after), isLost: true } }];
+  return [{ ...running, ending: { ask: "kill", after, stage: "asked", isLost: true } }];
 }
 
-/** The command ended by itself, or could not be started. */
+/** The command ended by itself, or could not be started; what it left behind may still be dying. */
 function noticeEnd(running: Running): Step | undefined {
   const { command, ending, term } = running;
-  if (command.name !== "over" || ending !== undefined || term === undefined) return undefined;
-  const fate = command.end;
-  if (fate?.how === "notStarted" && exits.isPassing(fate.problem)) {
+  const fate = command.name === "over" || command.name === "killing" ? command.end : undefined;
+  if (fate === undefined || ending !== undefined || term === undefined) return undefined;
+  if (fate.how === "notStarted" && exits.isPassing(fate.problem)) {
     const startFailures = running.startFailures + 1;
     const pauseMs = Math.min(60_000, 1000 * 2 ** startFailures);
     return [end({ ...running, startFailures }, "kill", { how: "rejoin", pauseMs })];
   }
-  const code = fate === undefined ? exits.failure : exits.ofEnd(fate);
-  return [end(running, "kill", { how: "exitAsCommand", otherwise: code })];
+  return [end(running, "kill", { how: "exitAsCommand", otherwise: exits.ofEnd(fate) })];
 }
 
 /** G: no renewal came through, so the command gets the time until H to stop by itself. */
@@ -145,8 +144,8 @@ function noticePreference(running: Running): Step | undefined {
 /** First the traffic goes, then the command is asked to stop. */
 function stopCommand(running: Running, now: Now): Step | undefined {
   const { ending, settings } = running;
-  if (ending === undefined || ending.isBegun) return undefined;
-  const begun = { ...running, ending: { ...ending, isBegun: true } };
+  if (ending?.stage !== "asked") return undefined;
+  const begun = { ...running, ending: { ...ending, stage: "stopping" as const } };
   const [routing, ...withdrawal] =
     running.routing === undefined ? [undefined] : routings.withdraw(running.routing, now);
   const [command, ...effects] =
@@ -182,24 +181,33 @@ function prolongCommand(running: Running, now: Now): Step | undefined {
 /** The tree is verified empty and the traffic gone: the lease may go too (S5). */
 function letGo(running: Running, now: Now): Step | undefined {
   const { election, ending } = running;
-  const isDue = ending?.isBegun === true && elections.tenure(election) !== undefined;
+  const isDue = ending?.stage === "stopping" && elections.tenure(election) !== undefined;
   if (!isDue || !isClear(running)) return undefined;
   const [released, ...effects] = elections.resign(election, now);
-  return [{ ...running, election: released, ending: { ...ending, isResigned: true } }, ...effects];
+  return [
+    { ...running, election: released, ending: { ...ending, stage: "releasing" } },
+    ...effects,
+  ];
 }
 
 function closeTerm(running: Running, now: Now): Step | undefined {
   const { ending, term, election } = running;
-  const isOver = ending?.isBegun === true && term !== undefined && elections.isOut(election);
-  if (!isOver || !isClear(running)) return undefined;
+  const isOver = term !== undefined && elections.isOut(election);
+  if (!isOver || ending === undefined || ending.stage === "asked" || !isClear(running))
+    return undefined;
   if (ending.after.how !== "rejoin") return [running, exitNow(running)];
   const { term: _, ending: __, ...rest } = running;
+  const startFailures = hasRun(running) ? 0 : running.startFailures;
   const [rejoined, ...effects] = elections.rejoin(election, ending.after.pauseMs, now);
   return [
-    { ...rest, election: rejoined, command: commands.idle },
+    { ...rest, election: rejoined, command: commands.idle, startFailures },
     note("info", "a candidate again"),
     ...effects,
   ];
+}
+
+function hasRun({ command }: Running): boolean {
+  return command.name === "over" && command.end !== undefined && command.end.how !== "notStarted";
 }
 
 /** No process of the command can be left, and no traffic comes. */

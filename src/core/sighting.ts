@@ -35,8 +35,8 @@ export type Standing =
   | "own"
   /** An earlier process of this very pod whose tree died with it (L8). */
   | "predecessor"
-  /** Another process of ours. */
-  | "ours"
+  /** Another process of k8s-await-election. */
+  | "peer"
   /** A Go elector, or whoever else writes no mark. */
   | "foreign"
   /** Nobody, but not by our release: a command may still be running. */
@@ -67,7 +67,7 @@ export function sight(
     kind: "present",
     lease,
     key,
-    standing: standingOf(lease, self, ownWrites),
+    standing: standingOf(before, lease, self, ownWrites),
     firstSeenAt: known ? before.firstSeenAt : at,
   };
 }
@@ -109,7 +109,7 @@ function presentWait({ lease, standing }: Present, timing: Timing): number | und
     case "own":
     case "predecessor":
       return 0;
-    case "ours":
+    case "peer":
       return recordMs;
     case "foreign":
       return recordMs + timing.goWaitMs;
@@ -120,11 +120,16 @@ function presentWait({ lease, standing }: Present, timing: Timing): number | und
   }
 }
 
-function standingOf(lease: Lease, self: Self, ownWrites: readonly string[]): Standing {
+function standingOf(
+  before: Sighting | undefined,
+  lease: Lease,
+  self: Self,
+  ownWrites: readonly string[],
+): Standing {
   if (lease.holder === "") {
     if (lease.strategy !== undefined) return "appointed";
     const neverHeld = lease.acquireTime === undefined && lease.renewTime === undefined;
-    return neverHeld || isReleased(lease) ? "free" : "emptied";
+    return (neverHeld && !wasHeld(before, lease)) || isReleased(lease) ? "free" : "emptied";
   }
   const mark = validMark(lease);
   if (mark === undefined) return "foreign";
@@ -133,8 +138,18 @@ function standingOf(lease: Lease, self: Self, ownWrites: readonly string[]): Sta
     return isOwn(lease, self, ownWrites) ? "own" : "foreign";
   }
   const predecessor =
-    self.soleHolder && self.mark.pid1 && mark.pid1 && mark.podUid === self.mark.podUid;
-  return predecessor && mark.podUid !== "" ? "predecessor" : "ours";
+    self.soleHolder &&
+    self.mark.pid1 &&
+    mark.pid1 &&
+    mark.podUid === self.mark.podUid &&
+    lease.holder === self.identity;
+  return predecessor && mark.podUid !== "" ? "predecessor" : "peer";
+}
+
+/** Somebody wiped the whole record: we saw a holder in it, whose command may be running. */
+function wasHeld(before: Sighting | undefined, { uid }: Lease): boolean {
+  if (before?.kind !== "present" || before.lease.uid !== uid) return false;
+  return before.lease.holder !== "" || before.standing === "emptied";
 }
 
 /** Whether the record was written by this process, and by nobody since. */

@@ -32,10 +32,11 @@ export interface Ending {
   /** How the command is asked: by the stop ladder from this signal on, or not at all. */
   readonly ask: { readonly signal: string } | "kill";
   readonly after: After;
-  /** The command was asked, and its traffic withdrawn. */
-  readonly isBegun: boolean;
-  /** The release was asked for. */
-  readonly isResigned: boolean;
+  /**
+   * `asked`: nothing is done about it yet · `stopping`: the command was asked to stop, its traffic
+   * to be withdrawn · `releasing`: both are gone, and so goes the lease.
+   */
+  readonly stage: "asked" | "stopping" | "releasing";
   /** The lease was lost: there is nothing to release. */
   readonly isLost: boolean;
 }
@@ -50,14 +51,10 @@ export type After =
 /** A new state of the whole, and what to do. */
 export type Step = readonly [Running, ...Effect[]];
 
-/** Something ends the term, or the waiting for one. */
+/** Something ends the term, or the waiting for one; what is released already stays so. */
 export function end(running: Running, ask: Ending["ask"], after: After): Running {
-  const isResigned = running.ending?.isResigned === true;
-  return { ...running, ending: { ...ended(ask, after), isResigned } };
-}
-
-export function ended(ask: Ending["ask"], after: After): Ending {
-  return { ask, after, isBegun: false, isResigned: false, isLost: false };
+  const stage = running.ending?.stage === "releasing" ? "releasing" : "asked";
+  return { ...running, ending: { ask, after, stage, isLost: false } };
 }
 
 /** Leaves as the ending says: with the command's own code where it has one. */

@@ -32,6 +32,9 @@ export const startMarginMs = 1000;
 /** L1: after an expiry every candidate waits a random part of this, so that few writes collide. */
 export const spreadMs = 100;
 
+/** The shortest time that any exchange is given. */
+export const leastRequestMs = 500;
+
 /** The three numbers that users set, in whole seconds: D, R and P. */
 export interface Durations {
   readonly leaseSeconds: number;
@@ -86,7 +89,7 @@ export function deriveTiming(durations: Durations, takeoverDelayMs?: number): Ti
     stopMs,
     killMs,
     endMs,
-    requestMs: Math.floor(Math.min(3000, Math.max(500, (stopMs - retryMs) / 3))),
+    requestMs: Math.floor(Math.min(3000, Math.max(leastRequestMs, (stopMs - retryMs) / 3))),
     goWaitMs: takeoverDelayMs ?? Math.max(0, Math.ceil(overstay / 1000) * 1000),
     emptyWaitMs: takeoverDelayMs ?? Math.max(leaseMs, Math.ceil(release)),
     silenceMs: 2 * retryMs + 1000,

@@ -5,7 +5,7 @@
  * is told that the watch was silent or lost (L6).
  */
 import { asObject, parseJson } from "./json.ts";
-import { isNewer, type Lease, leaseOf } from "./lease.ts";
+import { type Lease, leaseOf } from "./lease.ts";
 import { type Instant, later, type Order, type Report } from "./protocol.ts";
 
 export type Watch = Closed | Opening | Open;
@@ -22,6 +22,8 @@ interface Shared {
 
 interface Closed extends Shared {
   readonly phase: "closed";
+  /** The version that was known is too old to go on from: the next stream begins anew. */
+  readonly isStale: boolean;
 }
 
 interface Opening extends Shared {
@@ -59,7 +61,8 @@ export function begin(
   at: Instant,
 ): Watch {
   const { requestMs: timeoutMs, silenceMs } = times;
-  return { phase: "closed", path, timeoutMs, silenceMs, count: 0, notBefore: at };
+  const shared = { path, timeoutMs, silenceMs, count: 0, notBefore: at };
+  return { ...shared, phase: "closed", isStale: false };
 }
 
 export function wakeAt(watch: Watch): Instant | undefined {
@@ -78,7 +81,8 @@ export function open(watch: Watch, version: string | undefined, at: Instant): [W
   if (watch.phase !== "closed" || watch.notBefore > at) return [watch];
   const count = watch.count + 1;
   const id = `watch-${count}`;
-  const from = version === undefined ? "" : `&resourceVersion=${version}`;
+  const isAnew = version === undefined || watch.isStale;
+  const from = isAnew ? "" : `&resourceVersion=${version}`;
   return [
     { ...shared(watch), phase: "opening", id, count, notBefore: later(at, pauseMs) },
     { type: "watch", id, path: `${watch.path}${from}`, timeoutMs: watch.timeoutMs },
@@ -154,7 +158,7 @@ function problemOf(object: unknown): string {
 }
 
 function abandoned(watch: Watch, id: string, problem: string): Effects {
-  return [closed(watch), lost(problem), { type: "abandon", id }];
+  return [{ ...closed(watch), isStale: true }, lost(problem), { type: "abandon", id }];
 }
 
 function listening(watch: Watch, id: string, at: Instant): Open {
@@ -163,7 +167,7 @@ function listening(watch: Watch, id: string, at: Instant): Open {
 }
 
 function closed(watch: Watch): Closed {
-  return { ...shared(watch), phase: "closed" };
+  return { ...shared(watch), phase: "closed", isStale: false };
 }
 
 function lost(problem: string): Heard {
@@ -172,11 +176,4 @@ function lost(problem: string): Heard {
 
 function shared({ path, timeoutMs, silenceMs, count, notBefore }: Watch): Shared {
   return { path, timeoutMs, silenceMs, count, notBefore };
-}
-
-/** Whether an event is news to somebody who knows this version. */
-export function isNews(heard: Heard, version: string | undefined): boolean {
-  if (version === undefined) return true;
-  if (heard.what === "lease") return isNewer(heard.lease.version, version);
-  return heard.what === "deleted" && isNewer(heard.version, version);
 }

@@ -84,7 +84,8 @@ export async function runHost({ argv, environment }: Options): Promise<void> {
   async function leave(code: number): Promise<void> {
     take = () => {};
     loop.stop();
-    await printer.flush();
+    // A thread that is stuck in a write would keep an ordinary exit waiting for ever.
+    if (!(await printer.flush())) process.kill(process.pid, "SIGKILL");
     process.exit(code);
   }
 }

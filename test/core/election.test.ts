@@ -57,6 +57,7 @@ test("step() adopts by a read with that attempt's own send instant (S6, N3)", ()
   assert.equal(elector.request.method, "GET");
   elector.answer(200, confirmed(attempts[1]!, "8"));
   assert.equal(elector.killAt, sentAt + killMs);
+  elector.retry();
   assert.equal(bodyOf(elector.request).metadata["resourceVersion"], "8", "the next write's base");
 });
 

@@ -274,11 +274,12 @@ test("withdraw() tries again after a failure, and not after a refusal", () => {
   assert.ok(routings.isIdle(published().withdraw().answer(403).routing));
 });
 
-test("withdraw() gives up a publication that is under way, and then looks whose it is", () => {
+test("withdraw() waits for a publication that is under way, and then looks whose it is", () => {
   const desk = new Desk().publish().answer(200, endpoints("7"));
   const { id } = desk.request;
   desk.withdraw();
-  assert.deepEqual(desk.effects[0], { type: "abandon", id });
+  assert.deepEqual(desk.effects, []);
+  desk.report({ type: "unanswered", id, error: "timeout" });
   assert.equal(desk.request.method, "GET");
   desk.answer(200, ours);
   assert.deepEqual(desk.body.subsets, [], "the write was applied after all");

@@ -44,13 +44,13 @@ const rows: readonly Row[] = [
   {
     what: "held by one of ours",
     found: { ...held, term: other },
-    standing: "ours",
+    standing: "peer",
     waitMs: 20_000,
   },
   {
     what: "held by one of ours, without a duration (I5)",
     found: { holder: "b", acquireTime: at, renewTime: at, term: other },
-    standing: "ours",
+    standing: "peer",
     waitMs: 15_000,
   },
   { what: "held by a Go peer", found: held, standing: "foreign", waitMs: 32_000 },
@@ -120,14 +120,14 @@ const rows: readonly Row[] = [
   },
   {
     what: "held by this pod's former process (L8)",
-    found: { ...held, term: former },
+    found: { ...held, holder: "a", term: former },
     standing: "predecessor",
     waitMs: 0,
   },
   {
     what: "our own identity, in another incarnation (O5, S9)",
     found: { ...held, holder: "a", term: other },
-    standing: "ours",
+    standing: "peer",
     waitMs: 20_000,
   },
 ];
@@ -178,7 +178,7 @@ const notAlike: Readonly<Record<string, { self?: Partial<Self>; term?: string }>
 for (const [condition, { self: changes, term = former }] of Object.entries(notAlike)) {
   test(`sight() knows no predecessor ${condition} (L8)`, () => {
     const me = { ...self, ...changes };
-    assert.equal(sight(undefined, lease({ ...held, term }), me, [], since).standing, "ours");
+    assert.equal(sight(undefined, lease({ ...held, term }), me, [], since).standing, "peer");
   });
 }
 

@@ -25,10 +25,10 @@ export class Trees {
   started(replica: string, token: string): symbol {
     const startedMs = this.#world.nowMs;
     for (const other of this.#alive.values()) {
-      this.#violated("S1", `${replica} starts while ${other.replica} runs`);
+      this.violated("S1", `${replica} starts while ${other.replica} runs`);
     }
     if (!(BigInt(token) > this.#lastToken)) {
-      this.#violated("S10", `${replica} has token ${token} after ${this.#lastToken}`);
+      this.violated("S10", `${replica} has token ${token} after ${this.#lastToken}`);
     }
     this.#lastToken = BigInt(token);
     if (this.#alive.size === 0) this.gapsMs.push(startedMs - this.#emptySinceMs);
@@ -52,7 +52,7 @@ export class Trees {
     return this.#alive.size > 0 ? 0 : this.#world.nowMs - this.#emptySinceMs;
   }
 
-  #violated(rule: string, what: string): void {
+  violated(rule: string, what: string): void {
     this.violations.push(`${rule} at ${(this.#world.nowMs / 1000).toFixed(3)} s: ${what}`);
   }
 }

@@ -181,6 +181,8 @@ class Life {
       case "kill":
         return this.#kill();
       case "exit":
+        if (this.#tree !== undefined)
+          this.#trees.violated("S5", `${this.#options.name} leaves its tree`);
         return this.end();
       default:
         return;

@@ -18,8 +18,9 @@ import {
   type Election,
   enter,
   failed,
-  isFailing,
   knownVersion,
+  type Reading,
+  remember,
   succeeded,
 } from "./state.ts";
 import { follow, gone, judgeWatch, keepWatch, seen } from "./watching.ts";
@@ -37,22 +38,49 @@ export function proceed(election: Election, now: Now): Effects {
   if (claimAt !== undefined && now.instant >= claimAt) return claim(election, phase, now);
   const lookAt = lookDueAt(election, phase);
   const looked: Effects =
-    lookAt !== undefined && now.instant >= lookAt ? look(election, phase) : [election];
-  return chain(looked, (next) => keepWatch(next, now));
+    lookAt !== undefined && now.instant >= lookAt ? look(election, phase, now) : [election];
+  return chain(
+    chain(looked, (next) => keepWatch(next, now)),
+    (next) => tellBlocked(next, now),
+  );
 }
 
 export function wakeAt(election: Election, phase: Candidate): Instant | undefined {
   const { watch, sighting } = election.memory;
   const watchAt =
     watch.phase === "closed" && sighting !== undefined ? watches.wakeAt(watch) : undefined;
-  return earliest(claimDueAt(election, phase), lookDueAt(election, phase), watchAt);
+  return earliest(
+    claimDueAt(election, phase),
+    lookDueAt(election, phase),
+    watchAt,
+    blockedAt(election),
+  );
+}
+
+/** A coordinator that appoints nobody must not leave everybody waiting in silence (contract §1.7). */
+function tellBlocked(election: Election, now: Now): Effects {
+  const at = blockedAt(election);
+  const { sighting } = election.memory;
+  if (at === undefined || now.instant < at || sighting?.kind !== "present") return [election];
+  return [
+    remember(election, { toldBlocked: sighting.key }),
+    note("error", "blocked: the lease's coordinator has appointed nobody for two lease durations"),
+  ];
+}
+
+function blockedAt({ memory: { sighting, toldBlocked }, settings }: Election): Instant | undefined {
+  const isBlocked = sighting?.kind === "present" && sighting.standing === "appointed";
+  if (!isBlocked || sighting.key === toldBlocked) return undefined;
+  return later(sighting.firstSeenAt, 2 * settings.timing.leaseMs);
 }
 
 function hear(election: Election, phase: Candidate, report: Report, now: Now): Effects {
   switch (report.type) {
     case "answered":
     case "unanswered":
-      if (report.id === phase.reading?.id) return looked(election, phase, report, now);
+      if (report.id === phase.reading?.id) {
+        return looked(exchange.heard(election, report), phase, phase.reading, report, now);
+      }
       return follow(election, report, now);
     case "opened":
     case "line":
@@ -65,9 +93,13 @@ function hear(election: Election, phase: Candidate, report: Report, now: Now): E
 
 function claimDueAt(election: Election, phase: Candidate): Instant | undefined {
   const { memory, settings } = election;
-  if (!phase.mayClaim || phase.unsettled || memory.sighting === undefined) return undefined;
+  const { sighting } = memory;
+  if (!phase.mayClaim || phase.unsettled || sighting === undefined) return undefined;
+  // A token must never be smaller than one before (S10, O10).
+  if (sighting.kind === "present" && isNewer(memory.newest, sighting.lease.version))
+    return undefined;
   const spread = Math.floor(memory.spread * spreadMs);
-  const at = claimableAt(memory.sighting, settings.self, settings.timing, spread);
+  const at = claimableAt(sighting, settings.self, settings.timing, spread);
   return at === undefined || at > phase.holdUntil ? at : phase.holdUntil;
 }
 
@@ -75,24 +107,25 @@ function claimDueAt(election: Election, phase: Candidate): Instant | undefined {
 function lookDueAt(election: Election, phase: Candidate): Instant | undefined {
   const { memory } = election;
   if (phase.reading !== undefined) return undefined;
-  const told = memory.watch.phase === "open" && !phase.unsettled && !isFailing(election);
+  const isWell = !phase.unsettled && memory.health.read.failures === 0;
+  const told = memory.watch.phase === "open" && isWell;
   return told ? watches.wakeAt(memory.watch) : phase.lookAt;
 }
 
-function look(election: Election, phase: Candidate): Effects {
-  const known = knownVersion(election);
-  const [asking, order] = exchange.read(election);
-  const reading = { id: order.id, ...(known === undefined ? {} : { known }) };
+function look(election: Election, phase: Candidate, now: Now): Effects {
+  const [asking, order] = exchange.read(election, now);
+  const reading = { id: order.id, newest: election.memory.newest };
   return [enter(asking, { ...phase, reading }), order];
 }
 
 function looked(
   election: Election,
   phase: Candidate,
+  { newest }: Reading,
   outcome: exchange.Outcome,
   now: Now,
 ): Effects {
-  const { reading, ...rest } = phase;
+  const { reading: _, ...rest } = phase;
   const lease = exchange.isSuccess(outcome) ? exchange.leaseIn(outcome) : undefined;
   const isMissing = outcome.type === "answered" && outcome.status === 404;
   if (!isMissing && typeof lease !== "object") {
@@ -107,20 +140,20 @@ function looked(
   const idle = succeeded(enter(drawn, { ...rest, unsettled: false, lookAt }), "read");
   return chain(idle, (next) =>
     typeof lease === "object"
-      ? sawLease(next, lease, reading?.known, now)
+      ? sawLease(next, lease, newest, now)
       : chain(judgeWatch(next, undefined, now), (judged) => gone(judged, now)),
   );
 }
 
 /** A read was answered; the watch may have told more by now, for the read was sent before. */
-function sawLease(election: Election, lease: Lease, known: string | undefined, now: Now): Effects {
+function sawLease(election: Election, lease: Lease, newest: string, now: Now): Effects {
   const judged = judgeWatch(election, lease.version, now);
-  if (known !== undefined && isNewer(known, lease.version)) {
+  if (isNewer(newest, lease.version)) {
     return chain(
       [
         ...judged,
         note("error", "the API server went back in time: was etcd restored?", {
-          known,
+          newest,
           read: lease.version,
         }),
       ],

@@ -10,11 +10,13 @@ import {
   backoff,
   candidate,
   chain,
+  conflicted,
   type Claiming,
   type Effects,
   type Election,
   enter,
   failed,
+  remember,
   renewTimes,
   succeeded,
 } from "./state.ts";
@@ -29,7 +31,7 @@ function hear(election: Election, phase: Claiming, report: Report, now: Now): Ef
     case "answered":
     case "unanswered":
       return report.id === phase.write.id
-        ? claimed(election, phase, report, now)
+        ? claimed(exchange.heard(election, report), phase, report, now)
         : follow(election, report, now);
     case "opened":
     case "line":
@@ -53,20 +55,22 @@ function claimed(
     }
     return unsettled(election, outcome, now);
   }
-  if (exchange.isAmbiguous(outcome)) return unsettled(election, outcome, now);
-  const refused = exchange.neverWritten(election, phase.write);
-  const status = outcome.type === "answered" ? outcome.status : 0;
+  if (outcome.type === "unanswered" || exchange.isAmbiguous(outcome)) {
+    return unsettled(election, outcome, now);
+  }
+  const { status, body } = outcome;
   if (status === 409) {
+    const [pauseMs, counted] = conflicted(election);
+    const holdUntil = later(now.instant, pauseMs);
     return [
-      enter(refused, candidate(now, { unsettled: true })),
+      enter(counted, candidate(now, { unsettled: true, holdUntil })),
       note("debug", "another wrote to the lease first"),
     ];
   }
-  const body = outcome.type === "answered" ? outcome.body : "";
   if (isInvalid(status, body)) {
-    return [enter(refused, { name: "rejected", problem: refusal(status, body) })];
+    return [enter(election, { name: "rejected", problem: refusal(status, body) })];
   }
-  return holdOff(refused, outcome, now, false);
+  return holdOff(election, outcome, now, false);
 }
 
 /** The write may be applied, now or later: a look comes before the next claim. */
@@ -104,7 +108,7 @@ function names(lease: Lease, election: Election, { write, termMark }: Claiming):
 
 function lead(election: Election, { write, termMark }: Claiming, lease: Lease): Election {
   const { retryMs } = election.settings.timing;
-  const confirmed = { ...election, memory: { ...election.memory, writes: [write] } };
+  const confirmed = remember(election, { writes: [write], newest: lease.version, conflicts: 0 });
   return enter(confirmed, {
     name: "leading",
     term: {
@@ -117,6 +121,5 @@ function lead(election: Election, { write, termMark }: Claiming, lease: Lease): 
     confirmedAt: write.sentAt,
     base: lease,
     asking: { what: "pausing", dueAt: later(write.sentAt, retryMs), next: "write" },
-    conflicts: 0,
   });
 }

@@ -10,15 +10,8 @@ import {
   releaseBody,
 } from "../lease.ts";
 import type { Now, Order, Report } from "../protocol.ts";
-import {
-  type Election,
-  type Failure,
-  isFailing,
-  remember,
-  type Term,
-  type Way,
-  type Write,
-} from "./state.ts";
+import { deadlines, leastRequestMs } from "../timing.ts";
+import { type Election, type Failure, remember, type Term, type Way, type Write } from "./state.ts";
 
 type Request = Extract<Order, { type: "request" }>;
 
@@ -41,10 +34,10 @@ export function watchPath(namespace: string, name: string): string {
 }
 
 /** Reads the lease: linearizable, for there is no resourceVersion in it. */
-export function read(election: Election): readonly [Election, Request] {
+export function read(election: Election, now: Now): readonly [Election, Request] {
   const { namespace, name } = election.settings;
   const path = `${leasesPath(namespace)}/${name}`;
-  return request(election, { method: "GET", path });
+  return request(election, { method: "GET", path }, now);
 }
 
 /** The write that opens a term: on the very object that was seen, or a creation where none was. */
@@ -87,16 +80,9 @@ export function release(
   return write(election, { method: "PUT", path, body }, wallMs, now);
 }
 
-/** Forgets a write that the server refused: the record can never show it. */
-export function neverWritten(election: Election, refused: Write): Election {
-  return remember(election, {
-    writes: election.memory.writes.filter((write) => write.id !== refused.id),
-  });
-}
-
 /** Whether a server that answered so may have applied the write all the same. */
-export function isAmbiguous(outcome: Outcome): boolean {
-  return outcome.type === "unanswered" || outcome.status < 400 || outcome.status >= 500;
+export function isAmbiguous({ status }: { readonly status: number }): boolean {
+  return status < 400 || status >= 500;
 }
 
 /** The lease that a 2xx carries; a string says why it is none. */
@@ -158,7 +144,7 @@ function write(
   wallMs: number,
   now: Now,
 ): readonly [Election, Request, Write] {
-  const [asking, order] = request(election, content);
+  const [asking, order] = request(election, content, now);
   const sent: Write = {
     id: order.id,
     renewTime: formatMicroTime(wallMs),
@@ -171,14 +157,28 @@ function write(
 function request(
   election: Election,
   content: Pick<Request, "method" | "path" | "body">,
+  now: Now,
 ): readonly [Election, Request] {
   const exchanges = election.memory.exchanges + 1;
   const order: Request = {
     type: "request",
     id: `lease-${exchanges}`,
     ...content,
-    timeoutMs: election.settings.timing.requestMs,
-    ...(isFailing(election) ? { fresh: true } : {}),
+    timeoutMs: timeoutMs(election, now),
+    ...(election.memory.isConnectionDoubted ? { fresh: true } : {}),
   };
   return [remember(election, { exchanges }), order];
+}
+
+/** A leader waits for an answer the less the nearer G is: a late attempt must not be the last (L4). */
+function timeoutMs({ phase, settings: { timing } }: Election, now: Now): number {
+  if (phase.name !== "leading") return timing.requestMs;
+  const leftMs = deadlines(timing, phase.confirmedAt).stopAt - now.instant;
+  return Math.floor(Math.max(leastRequestMs, Math.min(timing.requestMs, leftMs / 3)));
+}
+
+/** Takes note of how the server answered, whatever the answer means. */
+export function heard(election: Election, outcome: Outcome): Election {
+  const isConnectionDoubted = outcome.type === "unanswered" || outcome.status >= 500;
+  return remember(election, { isConnectionDoubted });
 }

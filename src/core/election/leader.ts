@@ -16,6 +16,7 @@ import {
   type Asking,
   candidate,
   chain,
+  conflicted,
   type Effects,
   type Election,
   enter,
@@ -85,10 +86,12 @@ function hear(election: Election, phase: Leading, report: Report, now: Now): Eff
     case "answered":
     case "unanswered":
       if (phase.asking.what === "writing" && report.id === phase.asking.write.id) {
-        return renewed(election, answered(phase, now), phase.asking.write, report, now);
+        const heard = exchange.heard(election, report);
+        return renewed(heard, answered(phase, now), phase.asking.write, report, now);
       }
       if (phase.asking.what === "reading" && report.id === phase.asking.id) {
-        return looked(election, answered(phase, now), phase.asking.sentAt, report, now);
+        const heard = exchange.heard(election, report);
+        return looked(heard, answered(phase, now), phase.asking.sentAt, report, now);
       }
       return follow(election, phase, report, now);
     case "opened":
@@ -123,7 +126,7 @@ function renew(election: Election, phase: Leading, now: Now): Effects {
 }
 
 function look(election: Election, phase: Leading, now: Now): Effects {
-  const [asking, order] = exchange.read(election);
+  const [asking, order] = exchange.read(election, now);
   return [
     enter(asking, { ...phase, asking: { what: "reading", id: order.id, sentAt: now.instant } }),
     order,
@@ -143,28 +146,22 @@ function renewed(
   now: Now,
 ): Effects {
   const lease = exchange.isSuccess(outcome) ? exchange.leaseIn(outcome) : undefined;
-  if (typeof lease === "object") {
-    if (!isOurs(election, phase, lease)) {
-      return lose(election, phase, foundIn(election, phase, lease), now, lease);
-    }
-    return chain(succeeded(confirmed(election, [write]), "write"), (next) => {
-      const dueAt = later(write.sentAt, election.settings.timing.retryMs);
-      return [
-        enter(next, {
-          ...phase,
-          confirmedAt: write.sentAt,
-          base: lease,
-          asking: { what: "pausing", dueAt, next: "write" },
-          conflicts: 0,
-        }),
-      ];
-    });
+  if (typeof lease !== "object") {
+    const isRefused = outcome.type === "answered" && [404, 409].includes(outcome.status);
+    if (isRefused) return look(election, phase, now);
+    return retry(election, phase, exchange.failureOf("write", outcome), write.sentAt, now);
   }
-  const rest = exchange.isAmbiguous(outcome) ? election : exchange.neverWritten(election, write);
-  if (outcome.type === "answered" && (outcome.status === 409 || outcome.status === 404)) {
-    return look(rest, phase, now);
+  if (!isOfTerm(election, phase, lease)) {
+    return lose(election, phase, foundIn(election, phase, lease), now, lease);
   }
-  return retry(rest, phase, exchange.failureOf("write", outcome), write.sentAt, now);
+  // Only an answer that shows this very write confirms it (N21); a read tells what is so.
+  if (lease.renewTime !== write.renewTime) return look(election, phase, now);
+  const confirmed = remember(confirm(election, [write], lease), { conflicts: 0 });
+  return chain(succeeded(confirmed, "write"), (next) => {
+    const dueAt = later(write.sentAt, election.settings.timing.retryMs);
+    const asking = { what: "pausing", dueAt, next: "write" } as const;
+    return [enter(next, { ...phase, confirmedAt: write.sentAt, base: lease, asking })];
+  });
 }
 
 function looked(
@@ -184,24 +181,20 @@ function looked(
   if (isNewer(phase.base.version, lease.version)) {
     return lose(election, phase, "the API server went back in time", now, lease);
   }
-  if (!isOurs(election, phase, lease))
+  if (!isOfTerm(election, phase, lease))
     return lose(election, phase, foundIn(election, phase, lease), now, lease);
   // The read proves the write that it shows: its own send instant counts, and no later one (S6).
-  const writes = election.memory.writes;
-  const shown = writes.findIndex((write) => write.renewTime === lease.renewTime);
-  const proven = writes.slice(shown);
+  const { writes } = election.memory;
+  const proven = writes.slice(writes.findIndex((write) => write.renewTime === lease.renewTime));
   const confirmedAt = proven[0]?.sentAt ?? phase.confirmedAt;
-  const conflicts = phase.conflicts + 1;
   // Somebody who annotates the lease in a loop must neither win against us nor make us spin.
-  const dueAt = later(now.instant, Math.min(200, (conflicts - 1) * 10));
-  return chain(succeeded(confirmed(election, proven), "read"), (next) => [
-    enter(next, {
-      ...phase,
-      confirmedAt,
-      base: lease,
-      conflicts,
-      asking: { what: "pausing", dueAt, next: "write" },
-    }),
+  const [pauseMs, counted] = conflicted(confirm(election, proven, lease));
+  const pausedAt = later(now.instant, pauseMs);
+  const renewAt = later(confirmedAt, election.settings.timing.retryMs);
+  const dueAt = renewAt > pausedAt ? renewAt : pausedAt;
+  const asking = { what: "pausing", dueAt, next: "write" } as const;
+  return chain(succeeded(counted, "read"), (next) => [
+    enter(next, { ...phase, confirmedAt, base: lease, asking }),
   ]);
 }
 
@@ -220,7 +213,7 @@ function follow(election: Election, phase: Leading, report: Report, now: Now): E
     case "lease": {
       const { lease } = heard;
       if (!isNewer(lease.version, phase.base.version)) return told;
-      if (!isOurs(election, phase, lease)) {
+      if (!isOfTerm(election, phase, lease)) {
         return chain(told, (next) =>
           contradicted(next, phase, foundIn(election, phase, lease), now, lease),
         );
@@ -272,7 +265,7 @@ function retry(
 }
 
 /** The record is our term's, by a write that we sent: any other time is a second process (DL7). */
-export function isOurs(
+export function isOfTerm(
   election: Election,
   phase: { term: Leading["term"] },
   lease: Lease,
@@ -292,6 +285,7 @@ function foundIn({ settings }: Election, { term }: Leading, { holder, uid }: Lea
     : `it names ${JSON.stringify(holder)}`;
 }
 
-function confirmed(election: Election, writes: Election["memory"]["writes"]): Election {
-  return remember(election, { writes });
+/** From here on only these writes can be shown; the newest version is known from the answer. */
+function confirm(election: Election, writes: readonly Write[], { version }: Lease): Election {
+  return remember(election, { writes, newest: version });
 }

@@ -8,16 +8,18 @@ import { note } from "../notes.ts";
 import { type Instant, later, type Now, type Report } from "../protocol.ts";
 import { deadlines } from "../timing.ts";
 import * as exchange from "./exchange.ts";
-import { abandonment, isOurs } from "./leader.ts";
+import { abandonment, isOfTerm } from "./leader.ts";
 import {
   candidate,
   chain,
+  conflicted,
   type Effects,
   type Election,
   enter,
   failed,
   type Leading,
   type Releasing,
+  remember,
   sighted,
   succeeded,
 } from "./state.ts";
@@ -52,10 +54,10 @@ function hear(election: Election, phase: Releasing, report: Report, now: Now): E
     case "answered":
     case "unanswered":
       if (phase.asking.what === "writing" && report.id === phase.asking.write.id) {
-        return released(election, phase, report, now);
+        return released(exchange.heard(election, report), phase, report, now);
       }
       if (phase.asking.what === "reading" && report.id === phase.asking.id) {
-        return looked(election, phase, report, now);
+        return looked(exchange.heard(election, report), phase, report, now);
       }
       return follow(election, report, now);
     case "opened":
@@ -82,7 +84,7 @@ function proceed(election: Election, now: Now): Effects {
   const { asking } = phase;
   if (asking.what !== "pausing" || now.instant < asking.dueAt) return [election];
   if (asking.next === "read") {
-    const [next, order] = exchange.read(election);
+    const [next, order] = exchange.read(election, now);
     return [
       enter(next, { ...phase, asking: { what: "reading", id: order.id, sentAt: now.instant } }),
       order,
@@ -100,12 +102,12 @@ function released(
 ): Effects {
   if (exchange.isSuccess(outcome)) {
     const lease = exchange.leaseIn(outcome);
-    return typeof lease === "string"
-      ? lookAgain(election, phase, now, 0)
-      : done(election, lease, now);
+    const isDone = typeof lease === "object" && isOurRelease(election, phase, lease);
+    return isDone ? done(election, lease, now) : lookAgain(election, phase, now, 0);
   }
   if (outcome.type === "answered" && outcome.status === 409) {
-    return lookAgain(election, phase, now, 0);
+    const [pauseMs, counted] = conflicted(election);
+    return lookAgain(counted, phase, now, pauseMs);
   }
   return chain(failed(election, exchange.failureOf("write", outcome)), (next) =>
     lookAgain(next, phase, now, retryPauseMs),
@@ -128,12 +130,10 @@ function looked(
     );
   }
   const well = succeeded(election, "read");
-  if (
-    election.memory.writes.some((write) => isReleaseOf(lease, phase.term.mark, write.renewTime))
-  ) {
+  if (isOurRelease(election, phase, lease)) {
     return chain(well, (next) => done(next, lease, now));
   }
-  if (!isOurs(election, phase, lease)) {
+  if (!isOfTerm(election, phase, lease)) {
     return giveUp(
       sighted(election, lease, now.instant),
       now,
@@ -145,8 +145,13 @@ function looked(
   return chain(well, (next) => [enter(next, { ...phase, base: lease, asking })]);
 }
 
+function isOurRelease({ memory }: Election, { term }: Releasing, lease: Lease): boolean {
+  return memory.writes.some((write) => isReleaseOf(lease, term.mark, write.renewTime));
+}
+
 function done(election: Election, lease: Lease, now: Now): Effects {
-  return chain(succeeded(sighted(election, lease, now.instant), "write"), (next) => [
+  const well = remember(sighted(election, lease, now.instant), { conflicts: 0 });
+  return chain(succeeded(well, "write"), (next) => [
     enter(next, candidate(now, { mayClaim: false })),
     note("info", "released the lease"),
   ]);

@@ -1,5 +1,5 @@
 /** What the election knows in each phase, and the small moves that all phases share. */
-import type { Lease } from "../lease.ts";
+import { isNewer, type Lease } from "../lease.ts";
 import { type Effect, note } from "../notes.ts";
 import { type Instant, later, type Now } from "../protocol.ts";
 import { type Self, type Sighting, sight } from "../sighting.ts";
@@ -29,11 +29,19 @@ export interface Memory {
   /** Our writes that the record may show: the last confirmed one, and every later attempt. */
   readonly writes: readonly Write[];
   readonly sighting?: Sighting;
+  /** The newest version that was ever seen: what is older comes from a restored backup (O10). */
+  readonly newest: string;
   /** Our part of the spread after an expiry, drawn anew with every record seen. */
   readonly spread: number;
   readonly watch: Watch;
   /** How reading and writing go: apart, for RBAC may allow one without the other. */
   readonly health: Readonly<Record<Way, Health>>;
+  /** The last exchange was not answered, or by a failing server: the next takes a new connection. */
+  readonly isConnectionDoubted: boolean;
+  /** Writes in a row that met another's: the more, the longer the pause before the next. */
+  readonly conflicts: number;
+  /** The record that was told to be waiting for its coordinator. */
+  readonly toldBlocked?: string;
   /** The preferred holder for whom we stepped down already (contract §1.7). */
   readonly obeyed?: string;
 }
@@ -71,7 +79,7 @@ export interface Candidate {
 export interface Reading {
   readonly id: string;
   /** The newest version known when it was sent: a linearizable read is never older (O10). */
-  readonly known?: string;
+  readonly newest: string;
 }
 
 /** Has sent the write that would open a term. */
@@ -89,8 +97,6 @@ export interface Leading {
   /** The newest object known to be ours: what the next write is based on. */
   readonly base: Lease;
   readonly asking: Asking;
-  /** Conflicts in a row: somebody else writes to the lease's metadata. */
-  readonly conflicts: number;
 }
 
 /** Has a verified empty tree, and takes the name out. */
@@ -158,9 +164,10 @@ export function renewTimes(election: Election): string[] {
 export function sighted(election: Election, lease: Lease, at: Instant): Election {
   const { memory, settings } = election;
   const sighting = sight(memory.sighting, lease, settings.self, renewTimes(election), at);
-  if (sighting.firstSeenAt !== at) return remember(election, { sighting });
+  const newest = newerOf(memory.newest, lease.version);
+  if (sighting.firstSeenAt !== at) return remember(election, { sighting, newest });
   const [chance, drawn] = draw(election);
-  return remember(drawn, { sighting, spread: chance });
+  return remember(drawn, { sighting, newest, spread: chance });
 }
 
 /** The version that the next read must not be older than. */
@@ -210,9 +217,14 @@ export function backoff(
   return [later(now.instant, pauseMs), drawn];
 }
 
-/** Whether the connection is doubted: the next exchange takes a new one (L6). */
-export function isFailing({ memory: { health } }: Election): boolean {
-  return health.read.failures > 0 || health.write.failures > 0;
+/** How long to wait after a conflict: a race as fast as the network allows would help nobody. */
+export function conflicted(election: Election): readonly [number, Election] {
+  const conflicts = election.memory.conflicts + 1;
+  return [Math.min(200, (conflicts - 1) * 10), remember(election, { conflicts })];
+}
+
+function newerOf(a: string, b: string): string {
+  return isNewer(b, a) ? b : a;
 }
 
 /** A candidate that looks at once. */

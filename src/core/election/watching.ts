@@ -85,7 +85,9 @@ function isNews(election: Election, heard: { lease: Lease } | { version: string 
 function tellHolder(before: Election, after: Election): Effects {
   const told = describe(after.memory.sighting);
   const isNews = told !== "" && told !== describe(before.memory.sighting);
-  return isNews ? [after, note("info", told)] : [after];
+  const { sighting } = after.memory;
+  const isBlocked = sighting?.kind === "present" && sighting.standing === "appointed";
+  return isNews ? [after, note(isBlocked ? "error" : "info", told)] : [after];
 }
 
 function describe(sighting: Sighting | undefined): string {
@@ -104,7 +106,7 @@ function describe(sighting: Sighting | undefined): string {
       return "";
     case "predecessor":
       return `the lease names this pod's former process ${holder}`;
-    case "ours":
+    case "peer":
       return `the leader is ${holder}`;
     case "foreign":
       return `the leader is ${holder}, which is not one of k8s-await-election: waiting longer`;

@@ -67,13 +67,14 @@ export function createCommand(options: CommandOptions): Command {
     if ("errno" in found) return report({ type: "startFailed", ...found });
     const failed = (error: unknown) =>
       report({ type: "startFailed", ...problemOf(argv0, errnoOf(error), missingPart(error)) });
+    let child: ChildProcess;
     try {
-      const child = spawnDetached(found.file, argv, { ...env, ...addEnv });
-      if (child.pid === undefined) child.once("error", failed);
-      else follow(child, identify(child.pid, mark, isPid1));
+      child = spawnDetached(found.file, argv, { ...env, ...addEnv });
     } catch (error) {
-      failed(error);
+      return failed(error);
     }
+    if (child.pid === undefined) child.once("error", failed);
+    else follow(child, treeOf(child.pid, mark, isPid1));
   }
 
   function follow(child: ChildProcess, tree: Tree): void {
@@ -130,16 +131,6 @@ function spawnDetached(
     shell: false,
     stdio: "inherit",
   });
-}
-
-/** A command that cannot be followed must not run. */
-function identify(pid: number, mark: string, isPid1: boolean): Tree {
-  try {
-    return treeOf(pid, mark, isPid1);
-  } catch (error) {
-    process.kill(-pid, "SIGKILL");
-    throw error;
-  }
 }
 
 function signalGroup({ tree, scan, hasExited }: Running, name: string): void {

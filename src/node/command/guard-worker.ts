@@ -4,6 +4,7 @@
  * It never returns to an event loop of its own. It sleeps on the bell, a number in memory shared
  * with the loop, and takes its orders from the port without waiting for anyone.
  */
+import { closeSync, openSync } from "node:fs";
 import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { instant, type Instant } from "../../core/protocol.ts";
 import { createClock, settle } from "../clock.ts";
@@ -42,11 +43,13 @@ function watch({ bell, port }: GuardStart): never {
   let tree: Tree | undefined;
   let kill: Kill | undefined;
   let killingSince = instant(0);
+  const reserve = createReserve();
 
   const obey = (order: GuardOrder) => {
     if (order.type === "protect") {
       tree = order.tree;
       kill = undefined;
+      if (tree !== undefined) reserve.take();
       return;
     }
     deadline = order.at;
@@ -71,6 +74,7 @@ function watch({ bell, port }: GuardStart): never {
     const isDue = deadline !== undefined && now >= deadline;
     // A tree handed over late, by a loop that was blocked while starting it, is due as well.
     if (isDue && tree !== undefined && kill === undefined) {
+      reserve.release();
       kill = createKill(tree);
       killingSince = now;
     }
@@ -97,6 +101,27 @@ function watch({ bell, port }: GuardStart): never {
     }
     Atomics.wait(bell, 0, rung, turn());
   }
+}
+
+/**
+ * A file descriptor kept for the deadline: who is in the tree is read from files, and the process
+ * may have run out of descriptors by then.
+ */
+function createReserve(): { take(): void; release(): void } {
+  let descriptor: number | undefined;
+  return {
+    take() {
+      try {
+        descriptor ??= openSync("/dev/null", "r");
+      } catch {
+        // None is left already: the group can be killed without.
+      }
+    },
+    release() {
+      if (descriptor !== undefined) closeSync(descriptor);
+      descriptor = undefined;
+    },
+  };
 }
 
 watch(workerData);

@@ -61,24 +61,29 @@ export type Kill = () => Round;
 const emptyScansBelieved = 20;
 
 /**
- * The tree of a command that was just started.
- * @throws Error when its process cannot be read.
+ * The tree of a command that was just started. Where its process cannot be read, for want of file
+ * descriptors, it counts as older than everything, so that nothing is taken for too old to belong.
  */
 export function treeOf(root: number, mark: string, isPid1: boolean): Tree {
-  const process = readProcess(root);
-  if (process === undefined) throw new Error(`Cannot follow the command: no process ${root}`);
-  return { root, startTicks: process.startTicks, mark, isPid1 };
+  let startTicks = 0;
+  try {
+    startTicks = readProcess(root)?.startTicks ?? 0;
+  } catch {
+    // The command runs, and has to be followed all the same.
+  }
+  return { root, startTicks, mark, isPid1 };
 }
 
 /** A scan that remembers members, so that they stay known when their parents have ended. */
 export function createScan(tree: Tree): Scan {
   // Each variable ends with a zero byte.
   const mark = Buffer.from(`${tree.mark}\0`);
-  const ownSession = readProcess(process.pid)?.session;
+  let ownSession: number | undefined;
   const known = new Map<number, number>();
   let sessions = new Set([tree.root]);
 
   return (found) => {
+    ownSession ??= readProcess(process.pid)?.session;
     const lastPid = readLastPid();
     const members = new Map<number, Process>();
     const others: Process[] = [];
@@ -120,10 +125,8 @@ export function createKill(tree: Tree, scan: Scan = createScan(tree)): Kill {
   let emptyScans = 0;
   return () => {
     if (tree.isPid1 && process.pid === 1) send(-1);
+    if (ownsGroup(tree)) send(-tree.root);
     try {
-      // The kernel kills a group at one stroke too. Its number is the command's as long as the
-      // command is alive or not reaped; after that members are killed one by one.
-      if (readProcess(tree.root)?.startTicks === tree.startTicks) send(-tree.root);
       const { alive, isConclusive } = scan((member) => send(member.pid));
       emptyScans = alive.length === 0 ? emptyScans + 1 : 0;
       const isEmpty = emptyScans > 0 && (isConclusive || emptyScans >= emptyScansBelieved);
@@ -137,6 +140,20 @@ export function createKill(tree: Tree, scan: Scan = createScan(tree)): Kill {
       return { isEmpty: false, alive: [], isGrowing: false };
     }
   };
+}
+
+/**
+ * The kernel kills a group at one stroke too. Its number is the command's as long as the command is
+ * alive or not reaped; after that members are killed one by one. When nothing can be read, for want
+ * of file descriptors, this one stroke is all there is, and the number is hardly another's yet.
+ */
+function ownsGroup({ root, startTicks }: Tree): boolean {
+  try {
+    const found = readProcess(root)?.startTicks;
+    return found !== undefined && (found === startTicks || startTicks === 0);
+  } catch {
+    return true;
+  }
 }
 
 /** How long to wait for the kernel to end what a round has killed. */
