@@ -47,6 +47,7 @@ export function begin(settings: ElectionSettings, seed: number, now: Now): Effec
       spread: 0,
       isConnectionDoubted: false,
       conflicts: 0,
+      isRefusalTold: false,
       watch: watches.begin(path, settings.timing, now.instant),
       health: { read: { failures: 0 }, write: { failures: 0 } },
     },

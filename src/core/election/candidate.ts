@@ -23,7 +23,7 @@ import {
   remember,
   succeeded,
 } from "./state.ts";
-import { follow, gone, judgeWatch, keepWatch, seen } from "./watching.ts";
+import { follow, gone, judgeWatch, keepWatch, mayWatch, seen } from "./watching.ts";
 
 /** The lease was looked at, or the watch told something, or it is time. */
 export function step(election: Election, phase: Candidate, report: Report, now: Now): Effects {
@@ -46,9 +46,9 @@ export function proceed(election: Election, now: Now): Effects {
 }
 
 export function wakeAt(election: Election, phase: Candidate): Instant | undefined {
-  const { watch, sighting } = election.memory;
+  const { watch } = election.memory;
   const watchAt =
-    watch.phase === "closed" && sighting !== undefined ? watches.wakeAt(watch) : undefined;
+    watch.phase === "closed" && mayWatch(election) ? watches.wakeAt(watch) : undefined;
   return earliest(
     claimDueAt(election, phase),
     lookDueAt(election, phase),

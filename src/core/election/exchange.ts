@@ -100,14 +100,19 @@ export function isSuccess(
 
 /** Why an exchange did not do what it should. */
 export function failureOf(way: Way, outcome: Outcome): Failure {
-  if (outcome.type === "unanswered") return { way, problem: outcome.error, denied: false };
+  if (outcome.type === "unanswered") {
+    return { way, problem: outcome.error, denied: false, isStale: false };
+  }
   const { status, body, retryAfterMs } = outcome;
   const denied = status >= 400 && status < 429;
+  const failure = { way, denied, isStale: status === 401 };
+  if (isSuccess(outcome)) {
+    const lease = leaseIn(outcome);
+    const problem = typeof lease === "string" ? lease : "the answer does not show what was written";
+    return { ...failure, problem };
+  }
   const patience = retryAfterMs === undefined ? {} : { retryAfterMs };
-  if (!isSuccess(outcome)) return { way, problem: refusal(status, body), denied, ...patience };
-  const lease = leaseIn(outcome);
-  const problem = typeof lease === "string" ? lease : "the answer does not show what was written";
-  return { way, problem, denied };
+  return { ...failure, ...patience, problem: refusal(status, body) };
 }
 
 function put(

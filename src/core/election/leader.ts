@@ -29,7 +29,7 @@ import {
   succeeded,
   type Write,
 } from "./state.ts";
-import { lostNote } from "./watching.ts";
+import { tellLost } from "./watching.ts";
 
 /** Between two attempts at the densest. */
 const retryPaceMs = 500;
@@ -206,7 +206,7 @@ function follow(election: Election, phase: Leading, report: Report, now: Now): E
     case "nothing":
       return told;
     case "lost":
-      return [...told, lostNote(watch.count, heard)];
+      return chain(told, (next) => tellLost(next, heard.problem));
     case "deleted":
       if (!isNewer(heard.version, phase.base.version)) return told;
       return chain(told, (next) => contradicted(next, phase, "it was deleted", now, "missing"));
@@ -256,7 +256,7 @@ function retry(
   const paceMs = Math.max(retryPaceMs, Math.min(timing.retryMs, leftMs / 20));
   // A server that asks for patience gets what the term allows; a stale token is read anew at once.
   const patienceMs = Math.min(failure.retryAfterMs ?? 0, leftMs / 3);
-  const isStale = failure.problem.startsWith("401") && memory.health[failure.way].failures === 0;
+  const isStale = failure.isStale && memory.health[failure.way].failures === 0;
   const pacedAt = isStale ? now.instant : later(sentAt, paceMs);
   const dueAt = [pacedAt, later(now.instant, patienceMs)].reduce((a, b) => (b > a ? b : a));
   return chain(failed(election, failure), (next) => [

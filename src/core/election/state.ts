@@ -40,6 +40,8 @@ export interface Memory {
   readonly isConnectionDoubted: boolean;
   /** Writes in a row that met another's: the more, the longer the pause before the next. */
   readonly conflicts: number;
+  /** That watching is refused was told: once is enough. */
+  readonly isRefusalTold: boolean;
   /** The record that was told to be waiting for its coordinator. */
   readonly toldBlocked?: string;
   /** The preferred holder for whom we stepped down already (contract §1.7). */
@@ -181,6 +183,8 @@ export interface Failure {
   readonly problem: string;
   /** A refusal by rule is worth less haste than an outage. */
   readonly denied: boolean;
+  /** 401: the host reads the token anew, so the next attempt may well succeed (N14). */
+  readonly isStale: boolean;
   readonly retryAfterMs?: number;
 }
 
@@ -205,11 +209,12 @@ export function succeeded(election: Election, way: Way): Effects {
 /** When a candidate tries again: the later the more often it was denied. */
 export function backoff(
   election: Election,
-  { way, denied, retryAfterMs = 0 }: Failure,
+  { way, denied, isStale, retryAfterMs = 0 }: Failure,
   now: Now,
 ): readonly [Instant, Election] {
   const [chance, drawn] = draw(election);
   const times = Math.min(election.memory.health[way].failures, 10);
+  if (isStale && times === 1) return [now.instant, election];
   const { retryMs } = election.settings.timing;
   const pauseMs = denied
     ? Math.min(30_000, retryMs * 2 ** (times - 1)) * (0.8 + 0.4 * chance)

@@ -1,6 +1,6 @@
 /** What the watch tells somebody who does not lead: the lease as it is now. */
 import { isNewer, type Lease } from "../lease.ts";
-import { type Note, note } from "../notes.ts";
+import { note } from "../notes.ts";
 import type { Now, Report } from "../protocol.ts";
 import { missing, type Sighting } from "../sighting.ts";
 import * as watches from "../watch.ts";
@@ -25,7 +25,10 @@ export function follow(election: Election, report: Report, now: Now): Effects {
     case "deleted":
       return chain(told, (next) => (isNews(next, heard) ? gone(next, now) : [next]));
     case "lost":
-      return chain(told, (next) => [lookNow(next, now), lostNote(watch.count, heard)]);
+      return chain(
+        chain(told, (next) => [lookNow(next, now)]),
+        (next) => tellLost(next, heard.problem),
+      );
     case "nothing":
       return told;
   }
@@ -44,10 +47,15 @@ export function gone(election: Election, now: Now): Effects {
 
 /** Opens the watch where it is closed, from the lease as it was seen last. */
 export function keepWatch(election: Election, now: Now): Effects {
-  if (election.memory.sighting === undefined) return [election];
+  if (!mayWatch(election)) return [election];
   const from = knownVersion(election);
   const [watch, ...orders] = watches.open(election.memory.watch, from, now.instant);
   return [remember(election, { watch }), ...orders];
+}
+
+/** A look comes first, and while looking fails a watch would fail too. */
+export function mayWatch({ memory: { sighting, health } }: Election): boolean {
+  return sighting !== undefined && health.read.failures === 0;
 }
 
 /** A look was answered: what the watch did not tell in time, it will not tell. */
@@ -61,17 +69,20 @@ export function judgeWatch(election: Election, version: string | undefined, now:
   return [remember(election, { watch: dropped }), ...orders];
 }
 
-/** Why a stream ended matters to the operator once, when watching is refused from the start. */
-export function lostNote(opened: number, heard: { readonly problem: string }): Note {
-  const refused = opened === 1 && heard.problem.startsWith("watch refused");
-  return note(refused ? "warn" : "debug", "the watch is lost: looking instead", {
-    problem: heard.problem,
-  });
+/** Why a stream ended matters to the operator once: when watching is refused. */
+export function tellLost(election: Election, problem: string): Effects {
+  const isRefused = problem.startsWith("watch refused with 403") && !election.memory.isRefusalTold;
+  const told = isRefused ? remember(election, { isRefusalTold: true }) : election;
+  return [
+    told,
+    note(isRefused ? "warn" : "debug", "the watch is lost: looking instead", { problem }),
+  ];
 }
 
 function lookNow(election: Election, now: Now): Election {
-  const { phase } = election;
-  if (phase.name !== "candidate") return election;
+  const { phase, memory } = election;
+  // A server that refuses reads as well is not asked more often for that.
+  if (phase.name !== "candidate" || memory.health.read.failures > 0) return election;
   return enter(election, { ...phase, lookAt: now.instant } satisfies Candidate);
 }
 
