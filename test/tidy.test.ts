@@ -98,8 +98,9 @@ const impure: Readonly<Record<string, string>> = Object.fromEntries(
 );
 
 const root = join(import.meta.dirname, "../..");
-const sources = ["src", "test"].flatMap(sourcesIn);
-const texts = ["package.json", "package-lock.json", ".npmrc", "biome.json"].map(sourceAt);
+const sources = ["src", "test", "demo"].flatMap(sourcesIn);
+const documents = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+const texts = ["package.json", "package-lock.json", ".npmrc", ...documents].map(sourceAt);
 
 const planted: readonly (readonly [rule: Rule, complaint: RegExp, path: string, text: string])[] = [
   [layering, /program\.ts is in the corridor/, "src/core/lease.ts", 'import "./program.ts";'],
@@ -123,7 +124,7 @@ const planted: readonly (readonly [rule: Rule, complaint: RegExp, path: string, 
   [smallFile, /301 lines/, "src/x.ts", "\n".repeat(301)],
   [smallFunctions, /f has 71 lines/, "src/x.ts", `function f() {${"\n1;".repeat(70)}}`],
   [smallFunctions, /71 lines/, "src/x.ts", `const f = () => {${"\n1;".repeat(70)}};`],
-  [noAddress, /download/, "package-lock.json", '"resolved": "https://registry.npmjs.org/a.tgz"'],
+  [noAddress, /download/, "package-lock.json", '"resolved": "https://registry.example/a.tgz"'],
   [noMachine, /path of one machine/, "test/x.ts", ["", "home", "me", "x"].join("/")],
   [noMachine, /path of one machine/, "package.json", ["", "root", ".npm"].join("/")],
 ];
