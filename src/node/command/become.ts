@@ -12,7 +12,7 @@
  * nobody reaps if the host is PID 1, and real-time signals, which end the host. In either way
  * dispositions ignored before the host started (nohup) are lost: Node resets them.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import type { StartProblem } from "../../core/protocol.ts";
 import { endAs } from "./ending.ts";
 import { errnoOf, lookUp, problemOf } from "./executable.ts";
@@ -52,18 +52,20 @@ function runAsChild(
   failed: (problem: StartProblem) => void,
 ): void {
   const argv0 = argv[0] ?? "";
-  const fail = (error: unknown) => failed(problemOf(argv0, errnoOf(error)));
+  let child: ChildProcess | undefined;
+  // Before the command runs: it may be sent a signal as soon as it does.
+  const stopForwarding = onSignals(catchableSignals, (signal) => forward(signal, child?.pid));
+  const fail = (error: unknown) => {
+    stopForwarding();
+    failed(problemOf(argv0, errnoOf(error)));
+  };
   try {
-    const child = spawn(file, argv.slice(1), { argv0, env, stdio: "inherit", shell: false });
-    const stopForwarding = onSignals(catchableSignals, (signal) => forward(signal, child.pid));
-    child.once("error", (error) => {
-      stopForwarding();
-      fail(error);
-    });
-    child.once("exit", (code, signal) => endAs(signal === null ? { code: code ?? 1 } : { signal }));
+    child = spawn(file, argv.slice(1), { argv0, env, stdio: "inherit", shell: false });
   } catch (error) {
-    fail(error);
+    return fail(error);
   }
+  child.once("error", fail);
+  child.once("exit", (code, signal) => endAs(signal === null ? { code: code ?? 1 } : { signal }));
 }
 
 /**
