@@ -1,0 +1,60 @@
+/**
+ * The oracle command: it writes down that it runs, and whatever else runs at the same time shows.
+ *
+ *     --journal FILE      lines of JSON, appended: `start`, `beat` every 5 ms, `term`, `stop`
+ *     --stop-ms N         how long it takes to stop after SIGTERM
+ *     --code N            its exit code
+ *     --deaf              ignores SIGTERM
+ *     --grandchild        has a daemon of its own: forked twice, in a session of its own
+ *
+ * `oracleWords` in `oracle.ts` starts it under an exclusive lock; the daemon holds one more.
+ */
+import { spawn } from "node:child_process";
+import { appendFileSync } from "node:fs";
+import { uptime } from "node:os";
+import { parseArgs } from "node:util";
+import { type Entry, oracleWords } from "./oracle.ts";
+
+const { values } = parseArgs({
+  options: {
+    journal: { type: "string", default: "" },
+    "stop-ms": { type: "string", default: "0" },
+    code: { type: "string", default: "0" },
+    deaf: { type: "boolean", default: false },
+    grandchild: { type: "boolean", default: false },
+    role: { type: "string", default: "command" },
+  },
+});
+
+const beatMs = 5;
+
+note("start");
+setInterval(note, beatMs, "beat");
+process.on("SIGTERM", () => {
+  note("term");
+  if (!values.deaf) setTimeout(stop, Number(values["stop-ms"]));
+});
+if (values.grandchild) startGrandchild();
+process.stdout.write(`${values.role} ${process.pid} runs\n`);
+
+function note(what: Entry["what"]): void {
+  const entry: Entry = {
+    what,
+    role: values.role,
+    token: process.env["K8S_AWAIT_ELECTION_FENCING_TOKEN"] ?? "",
+    pid: process.pid,
+    atMs: uptime() * 1000,
+  };
+  appendFileSync(values.journal, `${JSON.stringify(entry)}\n`);
+}
+
+function stop(): void {
+  note("stop");
+  process.exit(Number(values.code));
+}
+
+/** The shell between the two ends at once, so that the daemon has no parent that is known. */
+function startGrandchild(): void {
+  const words = oracleWords({ journal: values.journal, deaf: true, role: "grandchild" });
+  spawn("sh", ["-c", '"$@" &', "sh", ...words], { detached: true, stdio: "inherit" });
+}
