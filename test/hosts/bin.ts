@@ -7,8 +7,9 @@
  */
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import type { Readable } from "node:stream";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -69,6 +70,31 @@ process.once("exit", () => {
   for (const pid of processesWith(ownVariable.join("="))) endProcess(pid);
 });
 
+/** What a test has started and not ended yet. */
+const endings = new WeakMap<TestContext, (() => void)[]>();
+
+function endAfter(t: TestContext, ending: () => void): void {
+  endings.set(t, [...(endings.get(t) ?? []), ending]);
+  t.after(() => endAll(t));
+}
+
+function endAll(t: TestContext): void {
+  for (const ending of endings.get(t) ?? []) ending();
+  endings.delete(t);
+}
+
+/** A folder that is gone after the test, once nobody of it can write there any more. */
+export function scratchFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "await-election-"));
+  t.after(() => {
+    // What is done after a test is done in the order in which it was asked for.
+    endAll(t);
+    // What was killed a moment ago may still be writing.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
+  });
+  return folder;
+}
+
 /** Starts the entry point. */
 export async function startBin(t: TestContext, options: BinOptions): Promise<Bin> {
   return startWords(t, options, binWords);
@@ -110,7 +136,7 @@ async function startWords(
     child.once("exit", (code, signal) => setTimeout(resolve, 1000, { code, signal }).unref());
   });
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
-  t.after(() => {
+  endAfter(t, () => {
     if (!hasEnded()) endProcess(child.pid);
     child.stdout?.destroy();
     child.stderr?.destroy();

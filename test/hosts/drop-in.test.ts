@@ -4,8 +4,14 @@ import { closeSync, openSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { temporaryFolder } from "../support/processes.ts";
-import { type Bin, type BinOptions, isNodeHost, startBare, startBin } from "./bin.ts";
+import {
+  type Bin,
+  type BinOptions,
+  isNodeHost,
+  startBare,
+  startBin,
+  scratchFolder,
+} from "./bin.ts";
 
 const reporter = fileURLToPath(new URL("./reporter-command.js", import.meta.url));
 
@@ -50,7 +56,7 @@ interface Found {
 
 describe("not enabled", { concurrency: 4, timeout: 100_000 }, () => {
   it("P19 words, environment, folder, umask, limits and input are those of the command alone", async (t) => {
-    const cwd = temporaryFolder(t);
+    const cwd = scratchFolder(t);
     const options: BinOptions = {
       argv: [process.execPath, reporter, ...hardWords],
       cwd,
@@ -99,7 +105,7 @@ describe("not enabled", { concurrency: 4, timeout: 100_000 }, () => {
 
   it("P19 what comes in goes out, byte for byte", async (t) => {
     const bytes = Buffer.from(Array.from({ length: 1 << 20 }, (_, at) => (at * 7919) & 0xff));
-    const file = `${temporaryFolder(t)}/input`;
+    const file = `${scratchFolder(t)}/input`;
     writeFileSync(file, bytes);
     const options = () => withInput(t, file, { argv: ["sha256sum"] });
     const [alone, inside] = [await startBare(t, options()), await startBin(t, options())];
@@ -124,7 +130,7 @@ describe("not enabled", { concurrency: 4, timeout: 100_000 }, () => {
   for (const name of ["SIGTERM", "SIGKILL", "SIGSEGV", "SIGPIPE", "SIGINT"] as const) {
     it(`P19 death by ${name} is a death by ${name}`, async (t) => {
       const script = `ulimit -c 0; kill -${constants.signals[name]} $$`;
-      const bin = await startBin(t, { argv: ["sh", "-c", script], cwd: temporaryFolder(t) });
+      const bin = await startBin(t, { argv: ["sh", "-c", script], cwd: scratchFolder(t) });
       assert.deepEqual(await bin.ended, { code: null, signal: name });
     });
   }
@@ -160,7 +166,7 @@ describe("not enabled", { concurrency: 4, timeout: 100_000 }, () => {
 
   for (const { what, code } of missing) {
     it(`P7 ${what} ends with ${code}`, async (t) => {
-      const folder = temporaryFolder(t);
+      const folder = scratchFolder(t);
       writeFileSync(`${folder}/data`, "echo no\n");
       const argv = { missing: [`${folder}/missing`], data: [`${folder}/data`], folder: [folder] }[
         what

@@ -4,8 +4,8 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { after, before, describe, it, type TestContext } from "node:test";
-import { endProcess, needsPidNamespace, temporaryFolder } from "../support/processes.ts";
-import { isNodeHost } from "./bin.ts";
+import { endProcess, needsPidNamespace } from "../support/processes.ts";
+import { isNodeHost, scratchFolder } from "./bin.ts";
 import { assertReleases, calm, type Cluster, openCluster } from "./cluster.ts";
 import { isEmpty, programOf, treeUnder, untilTree } from "./observer.ts";
 
@@ -62,7 +62,7 @@ describe("the command's end", { concurrency: 4, timeout: 100_000 }, () => {
 
   /** Runs a shell script to its end as the only replica, and returns the exit code. */
   async function run(t: TestContext, lease: string, script: string): Promise<number | null> {
-    const cwd = temporaryFolder(t);
+    const cwd = scratchFolder(t);
     const bin = await cluster.start(t, { lease, argv: ["sh", "-c", script], cwd });
     const { code } = await bin.ended;
     return code;
@@ -94,7 +94,7 @@ describe("the command's end", { concurrency: 4, timeout: 100_000 }, () => {
 
   for (const { what, argv, code } of refused) {
     it(`P7 ${what} is refused with ${code} before there is a lease`, async (t) => {
-      const folder = temporaryFolder(t);
+      const folder = scratchFolder(t);
       fillFolder(folder);
       const lease = `refused-${what.replaceAll(" ", "-").toLowerCase()}`;
       const bin = await cluster.start(t, { lease, argv: [argv(folder), "argument"] });
@@ -106,7 +106,7 @@ describe("the command's end", { concurrency: 4, timeout: 100_000 }, () => {
 
   it("P7 a command that is gone when the lease comes is 127, and the lease is let go", async (t) => {
     const lease = "gone";
-    const file = `${temporaryFolder(t)}/command`;
+    const file = `${scratchFolder(t)}/command`;
     writeFileSync(file, "#!/bin/sh\n", { mode: 0o755 });
     cluster.putLease(lease, { holderIdentity: "another", leaseDurationSeconds: 60 });
     const bin = await cluster.start(t, { lease, argv: [file] });

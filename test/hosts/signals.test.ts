@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { isRunning, needsPidNamespace, temporaryFolder, until } from "../support/processes.ts";
-import { type Bin, isNodeHost } from "./bin.ts";
+import { isRunning, needsPidNamespace, until } from "../support/processes.ts";
+import { type Bin, isNodeHost, scratchFolder } from "./bin.ts";
 import { assertReleases, type Cluster, openCluster } from "./cluster.ts";
 import { isEmpty, treeUnder, untilTree } from "./observer.ts";
 import { assertExclusive, journalOf, type OracleOptions, oracleWords } from "./oracle.ts";
@@ -35,7 +35,7 @@ describe("signals", { concurrency: 3, timeout: 100_000 }, () => {
     lease: string,
     options: Omit<OracleOptions, "journal"> & { env?: Record<string, string>; isBare?: true },
   ): Promise<Bin & { journal: string }> {
-    const journal = `${temporaryFolder(t)}/journal`;
+    const journal = `${scratchFolder(t)}/journal`;
     const argv = oracleWords({ journal, ...options });
     const asPid1 = options.isBare !== true;
     const bin = await cluster.start(t, { lease, argv, asPid1, env: options.env ?? {} });

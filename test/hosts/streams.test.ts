@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { closeSync, constants, openSync, writeFileSync, writeSync } from "node:fs";
 import { after, before, describe, it, type TestContext } from "node:test";
-import { contentOf, temporaryFolder, until } from "../support/processes.ts";
-import { type BinOptions, startBare } from "./bin.ts";
+import { contentOf, until } from "../support/processes.ts";
+import { type BinOptions, startBare, scratchFolder } from "./bin.ts";
 import { assertReleases, calm, type Cluster, openCluster } from "./cluster.ts";
 import { untilTree } from "./observer.ts";
 
@@ -54,7 +54,7 @@ const outputs: readonly Output[] = [
 
 /** A blocking end of a pipe for a child; unless told, its reader never reads and has room. */
 function openPipe(t: TestContext, state?: "full" | "broken"): { readonly writer: number } {
-  const path = `${temporaryFolder(t)}/pipe`;
+  const path = `${scratchFolder(t)}/pipe`;
   const made = spawnSync("mkfifo", [path]);
   assert.equal(made.status, 0, String(made.stderr));
   const both = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
@@ -95,7 +95,7 @@ describe("standard streams", { concurrency: 4, timeout: 100_000 }, () => {
   it("F1 the command's outputs block as they did, and stay open", async (t) => {
     const lease = "blocking";
     const pipe = openPipe(t);
-    const file = `${temporaryFolder(t)}/flags`;
+    const file = `${scratchFolder(t)}/flags`;
     const script = `flags() { sed -n s/flags://p /proc/self/fdinfo/$1 | tr -d '\\t' >>"${file}"; }
       flags 1; flags 2; trap 'flags 1; flags 2; exit 0' TERM; while :; do sleep 0.02; done`;
     const bin = await cluster.start(t, {
@@ -125,7 +125,7 @@ describe("standard streams", { concurrency: 4, timeout: 100_000 }, () => {
   });
 
   it("F3 a file is the command's input", async (t) => {
-    const file = `${temporaryFolder(t)}/input`;
+    const file = `${scratchFolder(t)}/input`;
     writeFileSync(file, "one\ntwo\n");
     const input = openSync(file, "r");
     t.after(() => closeSync(input));

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { until as untilFound } from "../cluster/until.ts";
-import { endProcess, isRunning, temporaryFolder, until } from "../support/processes.ts";
-import type { Bin } from "./bin.ts";
+import { endProcess, isRunning, until } from "../support/processes.ts";
+import { type Bin, scratchFolder } from "./bin.ts";
 import {
   addressesOf,
   assertEmptyBetween,
@@ -68,7 +68,7 @@ describe("terms", { concurrency: 4, timeout: 100_000 }, () => {
     oracle: Omit<OracleOptions, "journal"> & { readonly env?: Record<string, string> } = {},
   ): Promise<Team> {
     const { env = {}, ...options } = oracle;
-    const journal = `${temporaryFolder(t)}/journal`;
+    const journal = `${scratchFolder(t)}/journal`;
     const argv = oracleWords({ journal, ...options });
     const bins = new Map<string, Bin>();
     for (const identity of identities) {

@@ -93,7 +93,12 @@ test("server() asks the credential plugin, and again after a 401", async (t) => 
   assert.equal(access.problem, undefined);
   assert.deepEqual((await access.server()).headers, { Authorization: "Bearer token-1" });
   access.refused();
-  assert.deepEqual((await access.server()).headers, { Authorization: "Bearer token-2" });
+  // A plugin slower than the patience of one call is waited for by the next.
+  let { headers } = await access.server();
+  for (let calls = 1; calls < 20 && headers["Authorization"] === "Bearer token-1"; calls += 1) {
+    ({ headers } = await access.server());
+  }
+  assert.deepEqual(headers, { Authorization: "Bearer token-2" });
 });
 
 test("server() says what a credential plugin said, without anything like a token", async (t) => {

@@ -1,0 +1,17 @@
+/** What an operator's mistake looks like from outside: the lines that complain. */
+import type { Bin } from "./bin.ts";
+
+/** Every warning and error, but the one that any run outside a container has. */
+export function complaints({ log }: Bin): readonly string[] {
+  const isComplaint = (line: string) => /^(\S+ )?(WARN|ERROR) |^k8s-await-election: /.test(line);
+  return log.all.filter((line) => isComplaint(line) && !line.includes("not PID 1"));
+}
+
+/** A manifest without mistakes, but for the API server. */
+export const rightSettings: Readonly<Record<string, string>> = {
+  K8S_AWAIT_ELECTION_ENABLED: "1",
+  K8S_AWAIT_ELECTION_NAME: "my-server",
+  K8S_AWAIT_ELECTION_LOCK_NAME: "my-server",
+  K8S_AWAIT_ELECTION_LOCK_NAMESPACE: "default",
+  K8S_AWAIT_ELECTION_IDENTITY: "my-server-1",
+};
