@@ -21,6 +21,7 @@ import {
   enter,
   remember,
   type Term,
+  unfailing,
 } from "./election/state.ts";
 import { type Instant, later, type Now, type Report } from "./protocol.ts";
 import { type Deadlines, deadlines } from "./timing.ts";
@@ -49,7 +50,7 @@ export function begin(settings: ElectionSettings, seed: number, now: Now): Effec
       conflicts: 0,
       isRefusalTold: false,
       watch: watches.begin(path, settings.timing, now.instant),
-      health: { read: { failures: 0 }, write: { failures: 0 } },
+      health: { read: unfailing, write: unfailing },
     },
     phase: candidate(now),
   };

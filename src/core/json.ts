@@ -26,7 +26,13 @@ export function asObject(value: unknown): JsonObject | undefined {
 /** What the API server said, in one line: the message of its Status, cut. */
 export function refusal(status: number, body: string): string {
   const message = asObject(parseJson(body))?.["message"];
-  return typeof message === "string" ? `${status}: ${message.slice(0, 300)}` : `${status}`;
+  const said = typeof message === "string" ? `${status}: ${message.slice(0, 300)}` : `${status}`;
+  return status === 401 ? `${said}: the API server does not accept our token` : said;
+}
+
+/** What stays the same of a problem when ports, times and names in its words change. */
+export function kindOf(problem: string): string {
+  return problem.split(": ", 1)[0] ?? "";
 }
 
 /** Wall time as ISO 8601 with milliseconds; it begins again after the years of four digits. */

@@ -5,7 +5,7 @@
  * newer (S11); the annotation with the term's mark tells ours from another's. A write that fails or is
  * slow delays neither the command by more than 5 s nor the release by more than 2 s.
  */
-import { asObject, type JsonObject, parseJson, refusal } from "./json.ts";
+import { asObject, type JsonObject, kindOf, parseJson, refusal } from "./json.ts";
 import { type Effect, note } from "./notes.ts";
 import { type Instant, later, type Method, type Now, type Report } from "./protocol.ts";
 import type { Service } from "./settings.ts";
@@ -28,7 +28,7 @@ interface Publishing {
   readonly giveUpAt: Instant;
   readonly isLate: boolean;
   readonly asking: Asking;
-  /** The last problem that was told, so that it is told once. */
+  /** The kind of the last problem that was told, so that it is told once. */
   readonly trouble?: string;
 }
 
@@ -198,8 +198,10 @@ function pause(
   const isLate = phase.isLate || denied;
   const dueAt = later(now.instant, isLate ? rareMs : retryMs);
   const told =
-    phase.trouble === problem ? [] : [note("warn", "cannot write the Endpoints", { problem })];
-  return [pausing(routing, { ...phase, isLate, trouble: problem }, dueAt), ...told];
+    phase.trouble === kindOf(problem)
+      ? []
+      : [note("warn", "cannot write the Endpoints", { problem })];
+  return [pausing(routing, { ...phase, isLate, trouble: kindOf(problem) }, dueAt), ...told];
 }
 
 function read(routing: Routing, phase: Publishing | Withdrawing): Effects {

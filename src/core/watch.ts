@@ -4,7 +4,7 @@
  * It only tells what it heard. Whoever owns it decides what an event means, and looks (GET) when it
  * is told that the watch was silent or lost (L6).
  */
-import { asObject, parseJson } from "./json.ts";
+import { asObject, parseJson, refusal } from "./json.ts";
 import { type Lease, leaseOf } from "./lease.ts";
 import { type Instant, later, type Order, type Report } from "./protocol.ts";
 
@@ -100,7 +100,10 @@ export function hear(watch: Watch, report: Report, at: Instant): Effects {
       return read(watch, report.id, report.text, at);
     case "answered": {
       const notBefore = later(at, report.status === 403 ? refusedPauseMs : pauseMs);
-      return [{ ...closed(watch), notBefore }, lost(`watch refused with ${report.status}`)];
+      return [
+        { ...closed(watch), notBefore },
+        lost(`watch refused with ${refusal(report.status, report.body)}`),
+      ];
     }
     case "unanswered":
       return [closed(watch), lost(report.error)];

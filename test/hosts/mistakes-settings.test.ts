@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { startBin, scratchFolder } from "./bin.ts";
-import { type Cluster, openCluster } from "./cluster.ts";
+import { calm, type Cluster, openCluster } from "./cluster.ts";
 import { complaints, rightSettings } from "./mistakes.ts";
 
 interface Mistake {
@@ -173,7 +173,7 @@ describe("mistakes in the settings", { concurrency: 4, timeout: 60_000 }, () => 
     it(`${what}: told once, and the command runs`, async (t) => {
       const lease = what.replaceAll(" ", "-");
       const argv = ["sh", "-c", "echo runs; exec sleep 60"];
-      const bin = await cluster.start(t, { lease, argv, env });
+      const bin = await cluster.start(t, { lease, argv, env: { ...calm, ...env } });
       await bin.output.first(/^runs/);
       await cluster.renewals(lease, 2);
       assertSaid(complaints(bin), [says]);

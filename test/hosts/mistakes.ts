@@ -1,10 +1,11 @@
 /** What an operator's mistake looks like from outside: the lines that complain. */
 import type { Bin } from "./bin.ts";
 
+const complaint = /^(\S+ (WARN|ERROR) |k8s-await-election: )/;
+
 /** Every warning and error, but the one that any run outside a container has. */
 export function complaints({ log }: Bin): readonly string[] {
-  const isComplaint = (line: string) => /^(\S+ )?(WARN|ERROR) |^k8s-await-election: /.test(line);
-  return log.all.filter((line) => isComplaint(line) && !line.includes("not PID 1"));
+  return log.all.filter((line) => complaint.test(line) && !line.includes("not PID 1"));
 }
 
 /** A manifest without mistakes, but for the API server. */

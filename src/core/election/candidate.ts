@@ -64,7 +64,9 @@ function tellBlocked(election: Election, now: Now): Effects {
   if (at === undefined || now.instant < at || sighting?.kind !== "present") return [election];
   return [
     remember(election, { toldBlocked: sighting.key }),
-    note("error", "blocked: the lease's coordinator has appointed nobody for two lease durations"),
+    note("error", "blocked: the lease's coordinator has appointed nobody for two lease durations", {
+      advice: "run a coordinator, or remove spec.strategy from the Lease",
+    }),
   ];
 }
 

@@ -1,4 +1,5 @@
 /** What the election knows in each phase, and the small moves that all phases share. */
+import { kindOf } from "../json.ts";
 import { isNewer, type Lease } from "../lease.ts";
 import { type Effect, note } from "../notes.ts";
 import { type Instant, later, type Now } from "../protocol.ts";
@@ -40,6 +41,8 @@ export interface Memory {
   readonly isConnectionDoubted: boolean;
   /** Writes in a row that met another's: the more, the longer the pause before the next. */
   readonly conflicts: number;
+  /** The term of another process that was told to renew under our identity. */
+  readonly toldTwin?: string;
   /** That watching is refused was told: once is enough. */
   readonly isRefusalTold: boolean;
   /** The record that was told to be waiting for its coordinator. */
@@ -53,8 +56,8 @@ export type Way = "read" | "write";
 interface Health {
   /** Failures in a row. */
   readonly failures: number;
-  /** The last problem that was told, so that it is told once. */
-  readonly trouble?: string;
+  /** The kinds of problems that were told since the last success: each is told once. */
+  readonly told: readonly string[];
 }
 
 /** A write of ours: what it says, and when it was sent, which is where its deadlines count from. */
@@ -188,22 +191,23 @@ export interface Failure {
   readonly retryAfterMs?: number;
 }
 
-/** Counts a failure, and tells its problem once: again only when it is another one. */
+/** How an exchange goes that has not failed. */
+export const unfailing: Health = { failures: 0, told: [] };
+
+/** Counts a failure, and tells its problem once: again only when it is one of another kind. */
 export function failed(election: Election, { way, problem }: Failure): Effects {
-  const { failures, trouble } = election.memory.health[way];
-  const health = { ...election.memory.health, [way]: { failures: failures + 1, trouble: problem } };
-  const counted = remember(election, { health });
-  return trouble === problem
-    ? [counted]
-    : [counted, note("warn", `cannot ${way} the lease`, { problem })];
+  const { failures, told } = election.memory.health[way];
+  const kind = kindOf(problem);
+  const isTold = told.includes(kind);
+  const entry = { failures: failures + 1, told: isTold ? told : [...told, kind] };
+  const counted = remember(election, { health: { ...election.memory.health, [way]: entry } });
+  return isTold ? [counted] : [counted, note("warn", `cannot ${way} the lease`, { problem })];
 }
 
 export function succeeded(election: Election, way: Way): Effects {
-  const { failures, trouble } = election.memory.health[way];
-  if (failures === 0) return [election];
-  const health = { ...election.memory.health, [way]: { failures: 0 } };
-  const well = remember(election, { health });
-  return trouble === undefined ? [well] : [well, note("info", `can ${way} the lease again`)];
+  if (election.memory.health[way].failures === 0) return [election];
+  const health = { ...election.memory.health, [way]: unfailing };
+  return [remember(election, { health }), note("info", `can ${way} the lease again`)];
 }
 
 /** When a candidate tries again: the later the more often it was denied. */

@@ -36,7 +36,9 @@ export function follow(election: Election, report: Report, now: Now): Effects {
 
 /** The lease was seen as it is now. */
 export function seen(election: Election, lease: Lease, now: Now): Effects {
-  return tellHolder(election, sighted(election, lease, now.instant));
+  return chain(tellHolder(election, sighted(election, lease, now.instant)), (next) =>
+    tellTwin(election, next),
+  );
 }
 
 /** There is no lease now. */
@@ -101,6 +103,27 @@ function tellHolder(before: Election, after: Election): Effects {
   return isNews ? [after, note(isBlocked ? "error" : "info", told)] : [after];
 }
 
+/**
+ * Another process that *renews* under our identity is alive: not our own former self, but a pod that
+ * was given the same name. It is waited for like any other, but nobody can tell the two apart.
+ */
+function tellTwin(before: Election, after: Election): Effects {
+  const was = before.memory.sighting;
+  const is = after.memory.sighting;
+  if (was?.kind !== "present" || is?.kind !== "present") return [after];
+  const { identity } = after.settings.self;
+  const isTwin = is.standing === "peer" && is.lease.holder === identity;
+  const isRenewal = is.lease.termMark === was.lease.termMark && is.key !== was.key;
+  const { termMark = "" } = is.lease;
+  if (!isTwin || !isRenewal || after.memory.toldTwin === termMark) return [after];
+  return [
+    remember(after, { toldTwin: termMark }),
+    note("warn", `another process has our identity ${JSON.stringify(identity)} too`, {
+      advice: "give every pod its own K8S_AWAIT_ELECTION_IDENTITY, such as its metadata.name",
+    }),
+  ];
+}
+
 function describe(sighting: Sighting | undefined): string {
   if (sighting === undefined) return "";
   if (sighting.kind === "absent") return "there is no lease";
@@ -112,7 +135,7 @@ function describe(sighting: Sighting | undefined): string {
     case "emptied":
       return "nobody holds the lease, but it was not released: waiting as for a holder";
     case "appointed":
-      return "nobody holds the lease: a coordinator appoints its holder";
+      return "nobody holds the lease: its spec.strategy says that a coordinator appoints the holder";
     case "own":
       return "";
     case "predecessor":

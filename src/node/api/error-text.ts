@@ -2,6 +2,16 @@
 
 const limitCharacters = 300;
 
+/** OpenSSL's codes for a certificate that is of another authority than the one we trust. */
+const untrusted: ReadonlySet<string> = new Set([
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "CERT_SIGNATURE_FAILURE",
+]);
+
 /** The message of whatever was thrown, on one line, cut, and without anything like a token. */
 export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
@@ -18,5 +28,6 @@ export function describeError(error: unknown, peer: string): string {
   if (code === undefined) return messageOf(error);
   // A failed system call has a message that only repeats the code and the address.
   if (syscall !== undefined) return messageOf(`${code} ${peer}`);
-  return messageOf(`${code} ${peer}: ${messageOf(error)}`);
+  const reason = untrusted.has(code) ? "its certificate is not signed by our CA" : messageOf(error);
+  return messageOf(`${code} ${peer}: ${reason}`);
 }

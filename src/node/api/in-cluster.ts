@@ -68,6 +68,10 @@ async function readServiceAccount(folder: string): Promise<ServiceAccount> {
   return { token, ca };
 }
 
+const notMounted =
+  "ENOENT, no service account is mounted; set automountServiceAccountToken to true, " +
+  "or K8S_AWAIT_ELECTION_KUBECONFIG to a kubeconfig file";
+
 /**
  * Reads a small file. Opened without blocking, because opening a FIFO waits for a writer, and such
  * a wait keeps a thread and the exit of the process.
@@ -75,7 +79,8 @@ async function readServiceAccount(folder: string): Promise<ServiceAccount> {
 async function readText(path: string, limitBytes: number): Promise<string> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(
     (error: NodeJS.ErrnoException) => {
-      throw new Error(`Cannot read ${path}: ${error.code ?? error.message}.`, { cause: error });
+      const reason = error.code === "ENOENT" ? notMounted : (error.code ?? error.message);
+      throw new Error(`Cannot read ${path}: ${reason}.`, { cause: error });
     },
   );
   try {
