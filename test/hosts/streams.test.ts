@@ -15,7 +15,15 @@ interface Output {
   open(t: TestContext): Pick<BinOptions, "stdio" | "before" | "unread">;
 }
 
-const flood = ["sh", "-c", "yes & yes >&2 & exec sleep 60"];
+/**
+ * Fills both outputs to the last byte: a writer that waits is woken late, so that a new one finds room
+ * where the test's own end has read ahead.
+ */
+const flood = [
+  "sh",
+  "-c",
+  "while :; do timeout 0.1 yes; timeout 0.1 yes >&2; done & exec sleep 60",
+];
 
 const outputs: readonly Output[] = [
   {
