@@ -77,20 +77,10 @@ function blockedAt({ memory: { sighting, toldBlocked }, settings }: Election): I
 }
 
 function hear(election: Election, phase: Candidate, report: Report, now: Now): Effects {
-  switch (report.type) {
-    case "answered":
-    case "unanswered":
-      if (report.id === phase.reading?.id) {
-        return looked(exchange.heard(election, report), phase, phase.reading, report, now);
-      }
-      return follow(election, report, now);
-    case "opened":
-    case "line":
-    case "ended":
-      return follow(election, report, now);
-    default:
-      return [election];
-  }
+  const { reading } = phase;
+  const outcome = reading && exchange.outcomeOf(report, reading.id);
+  if (reading === undefined || outcome === undefined) return follow(election, report, now);
+  return looked(exchange.heard(election, outcome), phase, reading, outcome, now);
 }
 
 function claimDueAt(election: Election, phase: Candidate): Instant | undefined {

@@ -27,19 +27,9 @@ export function step(election: Election, phase: Claiming, report: Report, now: N
 }
 
 function hear(election: Election, phase: Claiming, report: Report, now: Now): Effects {
-  switch (report.type) {
-    case "answered":
-    case "unanswered":
-      return report.id === phase.write.id
-        ? claimed(exchange.heard(election, report), phase, report, now)
-        : follow(election, report, now);
-    case "opened":
-    case "line":
-    case "ended":
-      return follow(election, report, now);
-    default:
-      return [election];
-  }
+  const outcome = exchange.outcomeOf(report, phase.write.id);
+  if (outcome === undefined) return follow(election, report, now);
+  return claimed(exchange.heard(election, outcome), phase, outcome, now);
 }
 
 function claimed(

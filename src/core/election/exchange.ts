@@ -11,7 +11,15 @@ import {
 } from "../lease.ts";
 import type { Now, Order, Report } from "../protocol.ts";
 import { deadlines, leastRequestMs } from "../timing.ts";
-import { type Election, type Failure, remember, type Term, type Way, type Write } from "./state.ts";
+import {
+  type Asking,
+  type Election,
+  type Failure,
+  remember,
+  type Term,
+  type Way,
+  type Write,
+} from "./state.ts";
 
 type Request = Extract<Order, { type: "request" }>;
 
@@ -78,6 +86,30 @@ export function release(
   const path = `${leasesPath(namespace)}/${name}?fieldManager=${manager}`;
   const body = releaseBody(base, term.mark, formatMicroTime(wallMs));
   return write(election, { method: "PUT", path, body }, wallMs, now);
+}
+
+/** The end of this exchange, if that is what the report tells. */
+export function outcomeOf(report: Report, id: string | undefined): Outcome | undefined {
+  const isOutcome = report.type === "answered" || report.type === "unanswered";
+  return isOutcome && report.id === id ? report : undefined;
+}
+
+/** The exchange under way, if there is one. */
+export function idOf(asking: Asking): string | undefined {
+  switch (asking.what) {
+    case "writing":
+      return asking.write.id;
+    case "reading":
+      return asking.id;
+    case "pausing":
+      return undefined;
+  }
+}
+
+/** Destroys the exchange under way, if there is one. */
+export function abandonment(asking: Asking): Order[] {
+  const id = idOf(asking);
+  return id === undefined ? [] : [{ type: "abandon", id }];
 }
 
 /** Whether a server that answered so may have applied the write all the same. */

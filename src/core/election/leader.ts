@@ -13,7 +13,6 @@ import { deadlines } from "../timing.ts";
 import * as watches from "../watch.ts";
 import * as exchange from "./exchange.ts";
 import {
-  type Asking,
   candidate,
   chain,
   conflicted,
@@ -64,43 +63,21 @@ export function lose(
   const unsettled = phase.asking.what === "writing";
   return [
     enter(seen, candidate(now, { mayClaim: false, unsettled })),
-    ...abandonment(phase.asking),
+    ...exchange.abandonment(phase.asking),
     note("error", "lost the lease", { reason }),
   ];
 }
 
-/** Destroys the exchange under way, if there is one. */
-export function abandonment(asking: Asking): { type: "abandon"; id: string }[] {
-  switch (asking.what) {
-    case "writing":
-      return [{ type: "abandon", id: asking.write.id }];
-    case "reading":
-      return [{ type: "abandon", id: asking.id }];
-    case "pausing":
-      return [];
-  }
-}
-
 function hear(election: Election, phase: Leading, report: Report, now: Now): Effects {
-  switch (report.type) {
-    case "answered":
-    case "unanswered":
-      if (phase.asking.what === "writing" && report.id === phase.asking.write.id) {
-        const heard = exchange.heard(election, report);
-        return renewed(heard, answered(phase, now), phase.asking.write, report, now);
-      }
-      if (phase.asking.what === "reading" && report.id === phase.asking.id) {
-        const heard = exchange.heard(election, report);
-        return looked(heard, answered(phase, now), phase.asking.sentAt, report, now);
-      }
-      return follow(election, phase, report, now);
-    case "opened":
-    case "line":
-    case "ended":
-      return follow(election, phase, report, now);
-    default:
-      return [election];
+  const { asking } = phase;
+  const outcome = exchange.outcomeOf(report, exchange.idOf(asking));
+  if (outcome === undefined || asking.what === "pausing") {
+    return follow(election, phase, report, now);
   }
+  const heard = exchange.heard(election, outcome);
+  return asking.what === "writing"
+    ? renewed(heard, answered(phase, now), asking.write, outcome, now)
+    : looked(heard, answered(phase, now), asking.sentAt, outcome, now);
 }
 
 /** Sends what is due, and keeps the watch open: our own renewals keep it from being silent. */
@@ -234,7 +211,9 @@ function contradicted(
   found: Lease | "missing",
 ): Effects {
   if (phase.asking.what !== "writing") return lose(election, phase, reason, now, found);
-  return [...chain([election, ...abandonment(phase.asking)], (next) => look(next, phase, now))];
+  return [
+    ...chain([election, ...exchange.abandonment(phase.asking)], (next) => look(next, phase, now)),
+  ];
 }
 
 /**

@@ -8,7 +8,7 @@ import { note } from "../notes.ts";
 import { type Instant, later, type Now, type Report } from "../protocol.ts";
 import { deadlines } from "../timing.ts";
 import * as exchange from "./exchange.ts";
-import { abandonment, isOfTerm } from "./leader.ts";
+import { isOfTerm } from "./leader.ts";
 import {
   candidate,
   chain,
@@ -38,7 +38,7 @@ export function begin(election: Election, phase: Leading, now: Now): Effects {
     until: deadlines(election.settings.timing, confirmedAt).endAt,
     asking: { what: "pausing", dueAt: now.instant, next },
   });
-  return chain([releasing, ...abandonment(phase.asking)], (next) => proceed(next, now));
+  return chain([releasing, ...exchange.abandonment(phase.asking)], (next) => proceed(next, now));
 }
 
 export function step(election: Election, phase: Releasing, report: Report, now: Now): Effects {
@@ -50,23 +50,13 @@ export function wakeAt({ asking, until }: Releasing): Instant {
 }
 
 function hear(election: Election, phase: Releasing, report: Report, now: Now): Effects {
-  switch (report.type) {
-    case "answered":
-    case "unanswered":
-      if (phase.asking.what === "writing" && report.id === phase.asking.write.id) {
-        return released(exchange.heard(election, report), phase, report, now);
-      }
-      if (phase.asking.what === "reading" && report.id === phase.asking.id) {
-        return looked(exchange.heard(election, report), phase, report, now);
-      }
-      return follow(election, report, now);
-    case "opened":
-    case "line":
-    case "ended":
-      return follow(election, report, now);
-    default:
-      return [election];
-  }
+  const { asking } = phase;
+  const outcome = exchange.outcomeOf(report, exchange.idOf(asking));
+  if (outcome === undefined) return follow(election, report, now);
+  const heard = exchange.heard(election, outcome);
+  return asking.what === "writing"
+    ? released(heard, phase, outcome, now)
+    : looked(heard, phase, outcome, now);
 }
 
 function proceed(election: Election, now: Now): Effects {
@@ -79,7 +69,7 @@ function proceed(election: Election, now: Now): Effects {
       "the lease was not released: it runs out",
       true,
     );
-    return [ended, ...abandonment(phase.asking), ...notes];
+    return [ended, ...exchange.abandonment(phase.asking), ...notes];
   }
   const { asking } = phase;
   if (asking.what !== "pausing" || now.instant < asking.dueAt) return [election];
