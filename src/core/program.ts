@@ -47,7 +47,7 @@ export function begin(facts: Facts, now: Now): Step {
     return worded([{ name: "finished" }, ...notes, { type: "exit", code }], log, now);
   }
   if (!enabled || settings === undefined) return [{ name: "passing", log }, { type: "become" }];
-  const remarks = [...warnings, ...shortcomings(facts)].map((text) => note("warn", text));
+  const remarks = [...warnings, ...shortcomings(facts, settings)].map((text) => note("warn", text));
   const [running, ...effects] = join(facts, settings, log, now);
   return worded([running, ...remarks, ...effects], log, now);
 }
@@ -117,9 +117,24 @@ function refuse(
 
 const orphansSurvive = "if this process is killed, what the command started can live on";
 
-/** What this host cannot do here, said once at start. */
-function shortcomings(facts: Facts): string[] {
-  return facts.abilities.treeDiesWithHost ? [] : [`not PID 1 of a container: ${orphansSurvive}`];
+/** What kubelet grants where a pod says nothing, and what the release takes of it. */
+const usualGraceSeconds = 30;
+const releaseSeconds = 5;
+
+/** What this host cannot do here, and what the pod has to grant, said once at start. */
+function shortcomings(facts: Facts, { stopTimeoutMs }: Settings): string[] {
+  const graceSeconds = stopTimeoutMs / 1000 + releaseSeconds;
+  const orphans = facts.abilities.treeDiesWithHost
+    ? []
+    : [`not PID 1 of a container: ${orphansSurvive}`];
+  const grace =
+    graceSeconds <= usualGraceSeconds
+      ? []
+      : [
+          `the pod's terminationGracePeriodSeconds must be at least ${graceSeconds} for a ` +
+            `K8S_AWAIT_ELECTION_STOP_TIMEOUT of ${stopTimeoutMs / 1000}: kubelet grants ${usualGraceSeconds} unless told`,
+        ];
+  return [...orphans, ...grace];
 }
 
 function join(

@@ -60,6 +60,11 @@ const rareMs = 5000;
 const conflictPauseMs = 50;
 const idle: Idle = { name: "idle" };
 const left = note("warn", "the Endpoints were not withdrawn: the next leader overwrites them");
+const managed = "managed";
+const selectorNote = note(
+  "error",
+  "the Endpoints are the endpoint controller's: remove the Service's selector, or it overwrites ours",
+);
 const markAnnotation = "k8s-await-election/term";
 
 export function begin(service: Service): Routing {
@@ -153,11 +158,12 @@ function write(
   if (phase.name === "withdrawing" && markOf(found) !== phase.mark) return [enter(routing, idle)];
   const object =
     phase.name === "publishing" ? published(routing, found, phase.mark) : emptied(found);
-  const content = {
-    method: text === undefined ? "POST" : "PUT",
-    body: JSON.stringify(object),
-  } as const;
-  return ask(routing, phase, "writing", content);
+  const method = text === undefined ? "POST" : "PUT";
+  const content = { method, body: JSON.stringify(object) } as const;
+  if (phase.name === "withdrawing" || !isManaged(found) || phase.trouble === managed) {
+    return ask(routing, phase, "writing", content);
+  }
+  return [...ask(routing, { ...phase, trouble: managed }, "writing", content), selectorNote];
 }
 
 function written(
@@ -272,6 +278,12 @@ function endpointsIn(text: string): JsonObject | undefined {
   const { uid, resourceVersion } = { ...asObject(object?.["metadata"]) };
   const isWhole = [uid, resourceVersion].every((it) => typeof it === "string" && it !== "");
   return object?.["kind"] === "Endpoints" && isWhole ? object : undefined;
+}
+
+/** The endpoint controller marks what it writes for a Service with a selector (Kubernetes 1.33). */
+function isManaged(found: JsonObject): boolean {
+  const labels = asObject(asObject(found["metadata"])?.["labels"]);
+  return labels?.["endpoints.kubernetes.io/managed-by"] === "endpoint-controller";
 }
 
 function markOf(found: JsonObject): unknown {

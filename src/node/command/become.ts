@@ -9,8 +9,9 @@
  *
  * Elsewhere the command is a child in the same group and session, signals are forwarded, and the
  * host ends as it ended. What remains different: the pid, one Node process more, orphans that
- * nobody reaps if the host is PID 1, and real-time signals, which end the host. In either way
- * dispositions ignored before the host started (nohup) are lost: Node resets them.
+ * nobody reaps if the host is PID 1, descriptors above 2, and real-time signals, which end the host
+ * (and a death by one looks like code 0). In either way bytes that are no UTF-8 in words and
+ * variables are not kept, and dispositions ignored before the host started (nohup) are lost.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { StartProblem } from "../../core/protocol.ts";
