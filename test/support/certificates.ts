@@ -1,7 +1,7 @@
 /** Certificate authorities and server certificates for tests of TLS; nothing touches the disk. */
 
 // @peculiar/x509 looks for it while it loads, so this import comes first and binds nothing.
-// oxlint-disable-next-line import/no-unassigned-import
+// oxlint-disable-next-line import/no-unassigned-import -- the certificate library wants it loaded first
 import "reflect-metadata";
 import { randomBytes, webcrypto } from "node:crypto";
 import {
