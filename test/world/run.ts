@@ -85,7 +85,9 @@ function planFaults(
     const replica = world.pick(replicas);
     const { link } = replica;
     const lastsMs = world.between(100, 2.4 * leaseMs);
-    switch (world.pick(["crash", "cut", "weather", "stall", "stop", "compact", "bookmark"])) {
+    switch (
+      world.pick(["crash", "cut", "weather", "fading", "stall", "stop", "compact", "bookmark"])
+    ) {
       case "crash":
         replica.crash();
         break;
@@ -98,6 +100,17 @@ function planFaults(
       case "weather":
         link.weather = { loss: world.between(0, 0.7), slow: world.between(0, 0.7), slowMs: 6000 };
         world.after(lastsMs, () => {
+          link.weather = { loss: 0, slow: 0, slowMs: 0 };
+        });
+        break;
+      case "fading":
+        // Answers come later and later, and then none: what counted from them would end too late.
+        link.weather = { loss: 0, slow: 1, slowMs: 2500 };
+        world.after(world.between(500, leaseMs / 2), () => {
+          link.isCut = true;
+        });
+        world.after(3 * leaseMs, () => {
+          link.isCut = false;
           link.weather = { loss: 0, slow: 0, slowMs: 0 };
         });
         break;

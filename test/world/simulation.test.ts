@@ -20,6 +20,10 @@ test("run() repeats exactly", () => {
 });
 
 test("run() shows two commands at once where the clocks drift beyond ρ", () => {
-  const broken = Array.from({ length: 200 }, (_, seed) => run({ seed, drift: 0.9 }));
-  assert.ok(broken.some(({ violations }) => violations.some((it) => it.startsWith("S1"))));
+  const some = Array.from({ length: 200 }, (_, seed) => seed).some(overlaps);
+  assert.ok(some, "no seed of 200 overlaps: the checker sees nothing");
 });
+
+function overlaps(seed: number): boolean {
+  return run({ seed, drift: 0.9 }).violations.some((violation) => violation.startsWith("S1"));
+}
