@@ -45,8 +45,9 @@ export function isSame(a: Json | undefined, b: Json | undefined): boolean {
     return a.length === b.length && a.every((item, index) => isSame(item, b[index]));
   }
   if (!isJsonObject(a) || !isJsonObject(b)) return false;
-  return [...new Set([...Object.keys(a), ...Object.keys(b)])].every((key) =>
-    isSame(a[key], b[key]),
+  return (
+    Object.keys(a).every((key) => isSame(a[key], b[key])) &&
+    Object.keys(b).every((key) => b[key] === undefined || a[key] !== undefined)
   );
 }
 

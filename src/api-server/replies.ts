@@ -20,8 +20,9 @@ export interface Target {
   readonly name?: string;
 }
 
-export function success(status: 200 | 201, body: JsonObject): Answer {
-  return json(status, body);
+/** An answer whose body is text already. */
+export function success(status: number, text: string): Answer {
+  return { type: "answer", status, headers, body: `${text}\n` };
 }
 
 export function deleted(target: Target, uid: string): Answer {
@@ -137,6 +138,7 @@ export function versionTooLarge(version: number, current: number): Answer {
   return failure(504, "Timeout", message, { causes: [cause], retryAfterSeconds: 1 });
 }
 
+const headers = { "content-type": "application/json", "cache-control": "no-cache, private" };
 const statusHead = { kind: "Status", apiVersion: "v1", metadata: {} };
 
 function conflict(target: Target, text: string, noun: string): Answer {
@@ -172,8 +174,7 @@ function failureBody(
 }
 
 function json(status: number, body: JsonObject): Answer {
-  const headers = { "content-type": "application/json", "cache-control": "no-cache, private" };
-  return { type: "answer", status, headers, body: `${JSON.stringify(body)}\n` };
+  return success(status, JSON.stringify(body));
 }
 
 function titleOf(target: Target): string {

@@ -5,7 +5,7 @@
  */
 
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
-import { microTimeText, parseMicroTime, parseTime, timeText } from "./times.ts";
+import { rewritten } from "./times.ts";
 
 export type Shape = Scalar | List | Struct | { readonly type: "map" };
 
@@ -38,15 +38,16 @@ export interface Field {
 
 export type Decoded = { readonly value: JsonObject } | { readonly misfit: string };
 
-/** Where a value stands: the innermost Go type and the path of fields from the root. */
+/** Where a value stands: the innermost Go type, and the fields from there up to the root. */
 interface Place {
   readonly struct: string;
-  readonly path: string;
+  readonly field?: string;
+  readonly above?: Place;
 }
 
 export function decode(shape: Struct, value: Json): Decoded {
   const misfits: string[] = [];
-  const decoded = structOf(shape, value, { struct: shape.name, path: "" }, misfits);
+  const decoded = structOf(shape, value, { struct: shape.name }, misfits);
   const [misfit] = misfits;
   return misfit === undefined ? { value: decoded as JsonObject } : { misfit };
 }
@@ -80,7 +81,7 @@ function structOf(shape: Struct, value: Json, place: Place, misfits: string[]): 
   if (!isJsonObject(given)) return misfit(shape, value, place, misfits);
   const result: Record<string, Json> = {};
   for (const [name, field] of Object.entries(shape.fields)) {
-    const inner = { struct: shape.name, path: place.path === "" ? name : `${place.path}.${name}` };
+    const inner = { struct: shape.name, field: name, above: place };
     // hasOwn, so that a field called "constructor" is not found on every object.
     const raw = Object.hasOwn(given, name) ? (given[name] ?? null) : null;
     const decoded = valueOf(field.shape, raw, inner, misfits);
@@ -111,12 +112,10 @@ function mapOf(value: Json, place: Place, misfits: string[]): Json | undefined {
 }
 
 function timeOf(type: "time" | "microTime", text: string, misfits: string[]): Json | undefined {
-  const time = type === "time" ? parseTime(text) : parseMicroTime(text);
-  if ("misfit" in time) {
-    misfits.push(time.misfit);
-    return undefined;
-  }
-  return type === "time" ? timeText(time.seconds) : microTimeText(time.seconds, time.micros);
+  const time = rewritten(type, text);
+  if ("text" in time) return time.text;
+  misfits.push(time.misfit);
+  return undefined;
 }
 
 function isInteger(type: "int32" | "int64", value: Json): value is number {
@@ -150,10 +149,17 @@ function zeroOf(shape: Shape, place: Place, misfits: string[]): Json {
 }
 
 function misfit(shape: Shape, value: Json, place: Place, misfits: string[]): undefined {
-  const where = place.path === "" ? "value" : `struct field ${place.struct}.${place.path}`;
+  const path = pathOf(place);
+  const where = path === "" ? "value" : `struct field ${place.struct}.${path}`;
   misfits.push(
     `json: cannot unmarshal ${found(shape, value)} into Go ${where} of type ${goType(shape)}`,
   );
+}
+
+function pathOf({ field, above }: Place): string {
+  const before = above === undefined ? "" : pathOf(above);
+  if (field === undefined) return before;
+  return before === "" ? field : `${before}.${field}`;
 }
 
 function found(shape: Shape, value: Json): string {

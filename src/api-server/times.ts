@@ -46,17 +46,37 @@ const secondLayout: Layout = {
 /** 0001-01-01T00:00:00Z, Go's zero time, which Kubernetes writes as `null`. */
 const goZeroSeconds = -62_135_596_800;
 
-export function parseMicroTime(text: string): ParsedTime {
+/**
+ * Times that are written as they were read: the form that nearly every client sends, and that needs
+ * no look at the calendar.
+ */
+const plainTime =
+  /^[1-9]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{6})?Z$/;
+
+/** What a server makes of the text of a time; `null` for Go's zero time. */
+export function rewritten(
+  type: "time" | "microTime",
+  text: string,
+): { readonly text: string | null } | { readonly misfit: string } {
+  const plain = plainTime.exec(text);
+  if (plain !== null && (plain[1] !== undefined) === (type === "microTime")) return { text };
+  const time = type === "time" ? parseTime(text) : parseMicroTime(text);
+  if ("misfit" in time) return time;
+  const { seconds, micros } = time;
+  return { text: type === "time" ? timeText(seconds) : microTimeText(seconds, micros) };
+}
+
+function parseMicroTime(text: string): ParsedTime {
   return parse(text, microLayout);
 }
 
 /** Reads a `metav1.Time`: RFC 3339 with any fraction. */
-export function parseTime(text: string): ParsedTime {
+function parseTime(text: string): ParsedTime {
   return parse(text, secondLayout);
 }
 
 /** Always in UTC and with six digits, whatever zone was read. */
-export function microTimeText(seconds: number, micros: number): string | null {
+function microTimeText(seconds: number, micros: number): string | null {
   if (seconds === goZeroSeconds && micros === 0) return null;
   return `${utcText(seconds)}.${String(micros).padStart(6, "0")}Z`;
 }

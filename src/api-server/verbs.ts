@@ -8,13 +8,13 @@ import {
   type Draft,
   type DraftMetadata,
   isSame,
-  type JsonObject,
   type StoredMetadata,
   type StoredObject,
 } from "./json.ts";
 import { apiVersionOf } from "./kind.ts";
 import { metadataMisfits, updateMisfits } from "./metadata.ts";
 import type { Objects } from "./objects.ts";
+import { presented } from "./presentation.ts";
 import {
   alreadyExists,
   type Answer,
@@ -53,18 +53,19 @@ export interface ItemTarget extends Target {
 
 export function get(ground: Ground, target: ItemTarget): Answer {
   const found = ground.objects.get(target);
-  return found === undefined ? notFound(target) : success(200, presented(target, found));
+  return found === undefined ? notFound(target) : success(200, presented(target.kind, found));
 }
 
 export function list(ground: Ground, target: Target, selection: Selection): Answer {
   const { kind } = target;
-  return success(200, {
+  const found = {
     kind: `${kind.kind}List`,
     apiVersion: apiVersionOf(kind),
     metadata: { resourceVersion: String(ground.objects.version) },
     // The items of a list carry neither kind nor apiVersion.
     items: ground.objects.list(kind).filter(selection),
-  });
+  };
+  return success(200, JSON.stringify(found));
 }
 
 export function create(ground: Ground, target: Target, draft: Draft, wallMs: number): Answer {
@@ -84,7 +85,7 @@ export function create(ground: Ground, target: Target, draft: Draft, wallMs: num
   if (current !== undefined) {
     return alreadyExists(item, current.metadata.deletionTimestamp !== undefined);
   }
-  return success(201, presented(item, ground.objects.write(target.kind, made)));
+  return success(201, presented(item.kind, ground.objects.write(target.kind, made)));
 }
 
 /** Replaces an object, or creates it: on that path the resourceVersion is not compared at all. */
@@ -129,7 +130,7 @@ export function remove(
     ground.objects.remove(target);
     return deleted(target, metadata.uid);
   }
-  if (metadata.deletionTimestamp !== undefined) return success(200, presented(target, current));
+  if (metadata.deletionTimestamp !== undefined) return success(200, presented(target.kind, current));
   const marked = {
     ...current,
     metadata: orderedMetadata({
@@ -138,12 +139,7 @@ export function remove(
       deletionGracePeriodSeconds: 0,
     }),
   };
-  return success(200, presented(target, ground.objects.write(target.kind, marked)));
-}
-
-/** An object as a client sees it. */
-export function presented(target: Target, object: StoredObject): JsonObject {
-  return { kind: target.kind.kind, apiVersion: apiVersionOf(target.kind), ...object };
+  return success(200, presented(target.kind, ground.objects.write(target.kind, marked)));
 }
 
 function replace(ground: Ground, target: ItemTarget, current: StoredObject, draft: Draft): Answer {
@@ -169,12 +165,12 @@ function replace(ground: Ground, target: ItemTarget, current: StoredObject, draf
     }),
   };
   // An update that changes nothing makes no version and no event.
-  if (isSame(next, current)) return success(200, presented(target, current));
+  if (isSame(next, current)) return success(200, presented(target.kind, current));
   if (deletionTimestamp !== undefined && next.metadata.finalizers === undefined) {
     ground.objects.remove(target);
-    return success(200, presented(target, next));
+    return success(200, presented(target.kind, next));
   }
-  return success(200, presented(target, ground.objects.write(target.kind, next)));
+  return success(200, presented(target.kind, ground.objects.write(target.kind, next)));
 }
 
 function newObject(ground: Ground, namespace: string, draft: Draft, wallMs: number): StoredObject {

@@ -1,12 +1,12 @@
 /** Open watches: what has happened since a version, then what happens, as lines of JSON. */
 
-import { isJsonObject, type JsonObject } from "./json.ts";
+import { isJsonObject } from "./json.ts";
 import { apiVersionOf } from "./kind.ts";
 import { type Change, type Objects, withVersion } from "./objects.ts";
+import { presented } from "./presentation.ts";
 import { expired, type Target } from "./replies.ts";
 import type { Selection } from "./selection.ts";
 import { decode } from "./shapes.ts";
-import { presented } from "./verbs.ts";
 
 /** An answer that goes on: status 200 and lines until either side ends it. */
 export interface Stream {
@@ -41,12 +41,12 @@ export function openWatch(objects: Objects, target: Target, options: WatchOption
   const missed = from === 0 ? [] : objects.changesAfter(from);
   if (missed === undefined) {
     // A real server has sent its headers by now, so that the refusal is an event, not a status.
-    output.line(event("ERROR", expired(from, objects.oldestVersion)));
+    output.line(event("ERROR", JSON.stringify(expired(from, objects.oldestVersion))));
     output.end();
   } else {
     if (from === 0) {
       const present = objects.list(target.kind).filter(selection);
-      for (const object of present) output.line(event("ADDED", presented(target, object)));
+      for (const object of present) output.line(event("ADDED", presented(target.kind, object)));
     }
     const unsubscribe = objects.subscribe({
       changed: (change) => tell(change),
@@ -116,11 +116,11 @@ function changeLine(target: Target, selection: Selection, change: Change): strin
   const { before, after, version } = change;
   const wasIn = before !== undefined && selection(before);
   if (after !== undefined && selection(after)) {
-    return event(wasIn ? "MODIFIED" : "ADDED", presented(target, after));
+    return event(wasIn ? "MODIFIED" : "ADDED", presented(target.kind, after));
   }
   if (!wasIn) return undefined;
   // The last state of the object under the version of its deletion.
-  return event("DELETED", presented(target, withVersion(before, version)));
+  return event("DELETED", presented(target.kind, withVersion(before, version)));
 }
 
 function bookmark(target: Target, version: number): string {
@@ -130,9 +130,9 @@ function bookmark(target: Target, version: number): string {
   const rest = "value" in empty && isJsonObject(empty.value) ? empty.value : {};
   const metadata = { resourceVersion: String(version) };
   const object = { kind: kind.kind, apiVersion: apiVersionOf(kind), ...rest, metadata };
-  return event("BOOKMARK", object);
+  return event("BOOKMARK", JSON.stringify(object));
 }
 
-function event(type: string, object: JsonObject): string {
-  return JSON.stringify({ type, object });
+function event(type: string, text: string): string {
+  return `{"type":"${type}","object":${text}}`;
 }

@@ -92,7 +92,8 @@ export function wakeAt(election: Election): Instant | undefined {
 /** The present term and its deadlines, while the lease is ours. */
 export function tenure({ phase, settings }: Election): Tenure | undefined {
   if (phase.name !== "leading") return undefined;
-  return { term: phase.term, ...deadlines(settings.timing, phase.confirmedAt) };
+  const { stopAt, killAt, endAt } = deadlines(settings.timing, phase.confirmedAt);
+  return { term: phase.term, stopAt, killAt, endAt };
 }
 
 /** The tree is verified empty: lets the lease go (S5). */

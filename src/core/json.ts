@@ -45,6 +45,7 @@ export function isoTime(wallMs: number): string {
 
 /** Counts brackets outside of strings; the text may be no JSON at all. */
 function isTooDeep(text: string): boolean {
+  if (!hasManyOpenings(text)) return false;
   let depth = 0;
   for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{\]}]/g)) {
     if (token === "[" || token === "{") depth += 1;
@@ -52,4 +53,15 @@ function isTooDeep(text: string): boolean {
     if (depth > deepest) return true;
   }
   return false;
+}
+
+/** Few openings, wherever they stand, cannot nest deep: that is so of nearly every text. */
+function hasManyOpenings(text: string): boolean {
+  return count(text, "{") + count(text, "[") > deepest;
+}
+
+function count(text: string, part: string): number {
+  let found = 0;
+  for (let at = text.indexOf(part); at !== -1; at = text.indexOf(part, at + 1)) found += 1;
+  return found;
 }

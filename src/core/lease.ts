@@ -7,23 +7,23 @@
 import { asObject, isoTime, type JsonObject, parseJson } from "./json.ts";
 
 export interface Lease {
-  /** The object as read, without `managedFields`: the API server keeps those when they are absent. */
+  /** The object as read. */
   readonly raw: JsonObject;
   readonly uid: string;
   /** `metadata.resourceVersion`: decimal digits. */
   readonly version: string;
   /** Empty when nobody holds the lease. */
   readonly holder: string;
-  readonly durationSeconds?: number;
-  readonly acquireTime?: string;
-  readonly renewTime?: string;
+  readonly durationSeconds?: number | undefined;
+  readonly acquireTime?: string | undefined;
+  readonly renewTime?: string | undefined;
   readonly transitions: number;
   /** Set where a coordinator appoints the holder (KEP-4355). */
-  readonly strategy?: string;
-  readonly preferredHolder?: string;
+  readonly strategy?: string | undefined;
+  readonly preferredHolder?: string | undefined;
   /** Who of ours took it last, from the annotation; says nothing about the present holder. */
-  readonly termMark?: string;
-  readonly releaseMark?: string;
+  readonly termMark?: string | undefined;
+  readonly releaseMark?: string | undefined;
   /** Being deleted: it waits for finalizers. */
   readonly terminating: boolean;
 }
@@ -60,20 +60,19 @@ export function leaseOf(value: unknown): Lease | string {
   }
   const spec = asObject(object["spec"]) ?? {};
   const annotations = asObject(metadata["annotations"]) ?? {};
-  const { managedFields: _, ...kept } = metadata;
   return {
-    raw: { ...object, metadata: kept },
+    raw: object,
     uid,
     version: resourceVersion,
     holder: textOf(spec["holderIdentity"]) ?? "",
-    ...optional("durationSeconds", countOf(spec["leaseDurationSeconds"])),
-    ...optional("acquireTime", textOf(spec["acquireTime"])),
-    ...optional("renewTime", textOf(spec["renewTime"])),
+    durationSeconds: countOf(spec["leaseDurationSeconds"]),
+    acquireTime: textOf(spec["acquireTime"]),
+    renewTime: textOf(spec["renewTime"]),
     transitions: countOf(spec["leaseTransitions"]) ?? 0,
-    ...optional("strategy", textOf(spec["strategy"])),
-    ...optional("preferredHolder", textOf(spec["preferredHolder"])),
-    ...optional("termMark", textOf(annotations[termAnnotation])),
-    ...optional("releaseMark", textOf(annotations[releaseAnnotation])),
+    strategy: textOf(spec["strategy"]),
+    preferredHolder: textOf(spec["preferredHolder"]),
+    termMark: textOf(annotations[termAnnotation]),
+    releaseMark: textOf(annotations[releaseAnnotation]),
     terminating: textOf(metadata["deletionTimestamp"]) !== undefined,
   };
 }
@@ -182,7 +181,7 @@ export function recordKey(lease: Lease): string {
 
 /** Whether resourceVersion `a` is newer than `b` (KEP-5504): digits of any length. */
 export function isNewer(a: string, b: string): boolean {
-  return BigInt(a) > BigInt(b);
+  return a.length === b.length ? a > b : BigInt(a) > BigInt(b);
 }
 
 /** The transition count of a record that another takes over, kept within int32 (O6). */
@@ -195,12 +194,14 @@ export function formatMicroTime(wallMs: number): string {
   return `${isoTime(wallMs).slice(0, -1)}000Z`;
 }
 
+/** Without `managedFields`: the API server keeps those when they are absent. */
 function edited(raw: JsonObject, annotations: JsonObject, spec: JsonObject): JsonObject {
   const metadata = asObject(raw["metadata"]) ?? {};
   return {
     ...raw,
     metadata: {
       ...metadata,
+      managedFields: undefined,
       annotations: { ...asObject(metadata["annotations"]), ...annotations },
     },
     spec: { ...asObject(raw["spec"]), ...spec },
@@ -219,10 +220,6 @@ function countOf(value: unknown): number | undefined {
   return typeof value === "number" && Number.isInteger(value) && value > 0 && value <= int32Max
     ? value
     : undefined;
-}
-
-function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  return value === undefined ? {} : ({ [key]: value } as { [P in K]?: V });
 }
 
 function quoted(value: unknown): string {

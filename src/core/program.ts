@@ -81,13 +81,14 @@ export function wakeAt(program: Program): Instant | undefined {
   if (program.name !== "running") return undefined;
   const { election, command, routing, status, ending } = program;
   const tenure = ending === undefined ? elections.tenure(election) : undefined;
-  return [
+  const instants = [
     elections.wakeAt(election),
     commands.wakeAt(command),
     routing && routings.wakeAt(routing),
     status && statuses.wakeAt(status),
     tenure?.stopAt,
-  ].reduce((a, b) => (a === undefined || (b !== undefined && b < a) ? b : a), undefined);
+  ];
+  return instants.reduce((a, b) => (a === undefined || (b !== undefined && b < a) ? b : a));
 }
 
 /** Why the program cannot even begin: an exit code and what to say. */
@@ -179,18 +180,19 @@ function join(
 function hear(running: Running, report: Report, now: Now): [Running, ...Effect[]] {
   const [election, ...told] = elections.step(running.election, report, now);
   const [command, ...done] = commands.step(running.command, report, now);
-  let next: Running = { ...running, election, command };
+  const isSame = election === running.election && command === running.command;
+  let next: Running = isSame ? running : { ...running, election, command };
   const effects: Effect[] = [...told, ...done];
   if (running.routing !== undefined) {
     const tenure = elections.tenure(election);
     const mayPublish = tenure !== undefined && now.instant < tenure.stopAt;
     const [routing, ...sent] = routings.step(running.routing, report, mayPublish, now);
-    next = { ...next, routing };
+    if (routing !== running.routing) next = { ...next, routing };
     effects.push(...sent);
   }
   if (running.status !== undefined) {
     const [status, ...answers] = statuses.step(running.status, report, isWell(next, now), now);
-    next = { ...next, status };
+    if (status !== running.status) next = { ...next, status };
     effects.push(...answers);
   }
   return [next, ...effects];
@@ -202,10 +204,13 @@ function worded(
   log: LogSettings,
   now: Now,
 ): Step {
-  const orders = effects.flatMap((effect): Order[] => {
-    if (effect.type !== "note") return [effect];
-    const line = formatNote(effect, log, now.wallMs);
-    return line === undefined ? [] : [{ type: "print", line }];
-  });
+  const orders: Order[] = [];
+  for (const effect of effects) {
+    if (effect.type !== "note") orders.push(effect);
+    else {
+      const line = formatNote(effect, log, now.wallMs);
+      if (line !== undefined) orders.push({ type: "print", line });
+    }
+  }
   return [program, ...orders];
 }

@@ -56,7 +56,11 @@ test("step() goes on from a state that was stored as JSON", () => {
   forEveryStep(
     () =>
       ({ before, report, now, puppet: { program, orders } }) => {
-        assert.deepEqual(step(roundTrip(before), report, now), [program, ...orders]);
+        // What is undefined in a state is absent from its text, and means the same.
+        assert.deepEqual(
+          roundTrip(step(roundTrip(before), report, now)),
+          roundTrip([program, ...orders]),
+        );
       },
     150,
   );

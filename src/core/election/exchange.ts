@@ -15,6 +15,7 @@ import {
   type Asking,
   type Election,
   type Failure,
+  type Memory,
   remember,
   type Term,
   type Way,
@@ -181,30 +182,34 @@ function write(
   wallMs: number,
   now: Now,
 ): readonly [Election, Request, Write] {
-  const [asking, order] = request(election, content, now);
   const sent: Write = {
-    id: order.id,
+    id: nextId(election),
     renewTime: formatMicroTime(wallMs),
     sentAt: now.instant,
   };
-  const writes = [...asking.memory.writes, sent];
-  return [remember(asking, { writes, wroteMs: wallMs }), order, sent];
+  const writes = [...election.memory.writes, sent];
+  return [...request(election, content, now, { writes, wroteMs: wallMs }), sent];
 }
 
 function request(
   election: Election,
   content: Pick<Request, "method" | "path" | "body">,
   now: Now,
+  news: Partial<Memory> = {},
 ): readonly [Election, Request] {
   const exchanges = election.memory.exchanges + 1;
   const order: Request = {
     type: "request",
-    id: `lease-${exchanges}`,
+    id: nextId(election),
     ...content,
     timeoutMs: timeoutMs(election, now),
     ...(election.memory.isConnectionDoubted ? { fresh: true } : {}),
   };
-  return [remember(election, { exchanges }), order];
+  return [remember(election, { ...news, exchanges }), order];
+}
+
+function nextId({ memory: { exchanges } }: Election): string {
+  return `lease-${exchanges + 1}`;
 }
 
 /** A leader waits for an answer the less the nearer G is: a late attempt must not be the last (L4). */
@@ -217,5 +222,6 @@ function timeoutMs({ phase, settings: { timing } }: Election, now: Now): number 
 /** Takes note of how the server answered, whatever the answer means. */
 export function heard(election: Election, outcome: Outcome): Election {
   const isConnectionDoubted = outcome.type === "unanswered" || outcome.status >= 500;
+  if (isConnectionDoubted === election.memory.isConnectionDoubted) return election;
   return remember(election, { isConnectionDoubted });
 }

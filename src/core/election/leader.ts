@@ -26,6 +26,7 @@ import {
   renewTimes,
   sighted,
   succeeded,
+  watching,
   type Write,
 } from "./state.ts";
 import { tellLost } from "./watching.ts";
@@ -89,10 +90,10 @@ function proceed(election: Election, now: Now): Effects {
     ? watches.drop(watch)
     : [watch];
   const [opened, ...orders] = watches.open(doubted, phase.base.version, now.instant);
-  const watching: Effects = [remember(election, { watch: opened }), ...dropped, ...orders];
+  const watched: Effects = [watching(election, opened), ...dropped, ...orders];
   const { asking } = phase;
-  if (asking.what !== "pausing" || now.instant < asking.dueAt) return watching;
-  return chain(watching, (next) =>
+  if (asking.what !== "pausing" || now.instant < asking.dueAt) return watched;
+  return chain(watched, (next) =>
     asking.next === "read" ? look(next, phase, now) : renew(next, phase, now),
   );
 }
@@ -178,7 +179,7 @@ function looked(
 /** Takes a report about the watch: only news that a read could confirm counts (S4). */
 function follow(election: Election, phase: Leading, report: Report, now: Now): Effects {
   const [watch, heard, ...orders] = watches.hear(election.memory.watch, report, now.instant);
-  const told = [remember(election, { watch }), ...orders] as const;
+  const told = [watching(election, watch), ...orders] as const;
   switch (heard.what) {
     case "nothing":
       return told;

@@ -141,24 +141,38 @@ export type Effects = readonly [Election, ...Effect[]];
 /** Applies one more move to the outcome of another. */
 export function chain(effects: Effects, move: (election: Election) => Effects): Effects {
   const [election, ...before] = effects;
-  const [after, ...orders] = move(election);
+  const moved = move(election);
+  if (before.length === 0) return moved;
+  const [after, ...orders] = moved;
   return [after, ...before, ...orders];
 }
 
-export function remember(election: Election, memory: Partial<Memory>): Election {
-  return { ...election, memory: { ...election.memory, ...memory } };
+export function remember(election: Election, news: Partial<Memory>): Election {
+  const { settings, memory, phase } = election;
+  return { settings, memory: { ...memory, ...news }, phase };
 }
 
-export function enter(election: Election, phase: Election["phase"]): Election {
-  return { ...election, phase };
+export function enter({ settings, memory }: Election, phase: Election["phase"]): Election {
+  return { settings, memory, phase };
 }
 
-/** A number in [0, 1) from the seed that came with the facts (mulberry32). */
+/** Most steps leave the watch as it is. */
+export function watching(election: Election, watch: Watch): Election {
+  return watch === election.memory.watch ? election : remember(election, { watch });
+}
+
+/** A number in [0, 1) from the seed that came with the facts. */
 export function draw(election: Election): readonly [number, Election] {
-  const random = (election.memory.random + 0x6d2b79f5) | 0;
+  const [chance, random] = drawn(election.memory.random);
+  return [chance, remember(election, { random })];
+}
+
+/** The next of mulberry32's numbers, and its state after that. */
+function drawn(before: number): readonly [number, number] {
+  const random = (before + 0x6d2b79f5) | 0;
   let mixed = Math.imul(random ^ (random >>> 15), 1 | random);
   mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-  return [((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32, remember(election, { random })];
+  return [((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32, random];
 }
 
 export function renewTimes(election: Election): string[] {
@@ -171,8 +185,8 @@ export function sighted(election: Election, lease: Lease, at: Instant): Election
   const sighting = sight(memory.sighting, lease, settings.self, renewTimes(election), at);
   const newest = newerOf(memory.newest, lease.version);
   if (sighting.firstSeenAt !== at) return remember(election, { sighting, newest });
-  const [chance, drawn] = draw(election);
-  return remember(drawn, { sighting, newest, spread: chance });
+  const [spread, random] = drawn(memory.random);
+  return remember(election, { sighting, newest, spread, random });
 }
 
 /** The version that the next read must not be older than. */

@@ -13,12 +13,13 @@ import {
   knownVersion,
   remember,
   sighted,
+  watching,
 } from "./state.ts";
 
 /** Takes a report about the watch; a stream that is lost makes a candidate look at once. */
 export function follow(election: Election, report: Report, now: Now): Effects {
   const [watch, heard, ...orders] = watches.hear(election.memory.watch, report, now.instant);
-  const told = [remember(election, { watch }), ...orders] as const;
+  const told = [watching(election, watch), ...orders] as const;
   switch (heard.what) {
     case "lease":
       return chain(told, (next) => (isNews(next, heard) ? seen(next, heard.lease, now) : [next]));
@@ -52,7 +53,7 @@ export function keepWatch(election: Election, now: Now): Effects {
   if (!mayWatch(election)) return [election];
   const from = knownVersion(election);
   const [watch, ...orders] = watches.open(election.memory.watch, from, now.instant);
-  return [remember(election, { watch }), ...orders];
+  return [watching(election, watch), ...orders];
 }
 
 /** A look comes first, and while looking fails a watch would fail too. */
