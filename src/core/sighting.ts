@@ -72,12 +72,15 @@ export function sight(
   };
 }
 
-/** Takes note that there is no lease. */
-export function missing(before: Sighting | undefined, at: Instant): Absent {
+/**
+ * Takes note that there is no lease. What it said last counts only where we know that it was the last
+ * (`isLast`): since a sighting of our own, another may have led, and still have a command to kill.
+ */
+export function missing(before: Sighting | undefined, isLast: boolean, at: Instant): Absent {
   if (before === undefined) return { kind: "absent", firstSeenAt: at, since: "unknown" };
   if (before.kind === "absent") return before;
-  const nobody = before.standing === "free" || before.standing === "own";
-  return { kind: "absent", firstSeenAt: at, since: nobody ? "nobody" : "holder" };
+  const wasNobodys = before.standing === "free" || before.standing === "own";
+  return { kind: "absent", firstSeenAt: at, since: isLast && wasNobodys ? "nobody" : "holder" };
 }
 
 /** From when on the lease may be claimed; never, while a coordinator or a deletion forbids it. */

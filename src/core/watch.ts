@@ -43,7 +43,8 @@ interface Open extends Shared {
 /** What a report about the watch means. */
 export type Heard =
   | { readonly what: "lease"; readonly lease: Lease }
-  | { readonly what: "deleted"; readonly version: string }
+  /** As it was last, under the version of its deletion. */
+  | { readonly what: "deleted"; readonly lease: Lease }
   /** The stream is lost, refused or cannot be continued: only a look tells what is so now. */
   | { readonly what: "lost"; readonly problem: string }
   | { readonly what: "nothing" };
@@ -145,7 +146,7 @@ function read(watch: Watch, id: string, text: string, at: Instant): Effects {
     case "DELETED": {
       const lease = leaseOf(object);
       if (typeof lease === "string") return abandoned(watch, id, `unreadable event: ${lease}`);
-      return [listening(watch, id, at), { what: "deleted", version: lease.version }];
+      return [listening(watch, id, at), { what: "deleted", lease }];
     }
     case "BOOKMARK":
       return [listening(watch, id, at), { what: "nothing" }];

@@ -17,7 +17,7 @@ test("step() renews P after the last renewal was sent, however late its answer (
   assert.equal(elector.wakeAt, 2 * retryMs, "counted from the answer");
 });
 
-test("step() counts H from the send, not from the answer (DL3, N5)", () => {
+test("N5 step() counts H from the send, not from the answer (DL3)", () => {
   const elector = new Elector().lead();
   assert.equal(elector.killAt, killMs);
   const { request } = elector.next();
@@ -25,7 +25,7 @@ test("step() counts H from the send, not from the answer (DL3, N5)", () => {
   assert.equal(elector.confirm("8", request).killAt, retryMs + killMs);
 });
 
-test("step() opens no term by a claim whose answer comes after its own end (N6)", () => {
+test("N6 step() opens no term by a claim whose answer comes after its own end", () => {
   const elector = new Elector().answer(404);
   elector.ms = stopMs;
   elector.confirm("7").report({ type: "tick" });
@@ -44,7 +44,7 @@ test("step() takes no late answer to a write that was given up", () => {
   assert.equal(elector.killAt, killMs, "the answer to a write that was refused before");
 });
 
-test("step() adopts by a read with that attempt's own send instant (S6, N3)", () => {
+test("N3 step() adopts by a read with that attempt's own send instant (S6)", () => {
   const elector = new Elector().lead();
   const attempts: Request[] = [];
   for (let tries = 0; tries < 3; tries++) {
@@ -69,7 +69,7 @@ test("step() does not adopt by a read what it had confirmed before (S6)", () => 
   assert.equal(elector.killAt, retryMs + killMs);
 });
 
-test("step() adopts after an outage of many attempts (N3, N19, L4)", () => {
+test("N3 N19 step() adopts after an outage of many attempts (L4)", () => {
   const durations = { leaseSeconds: 3600, renewDeadlineSeconds: 2400, retrySeconds: 2 };
   const elector = new Elector(deriveTiming(durations)).lead();
   const { request: applied } = elector.next();
@@ -85,7 +85,7 @@ test("step() adopts after an outage of many attempts (N3, N19, L4)", () => {
   assert.equal(elector.phase, "leading", "its own write of the outage's beginning was forgotten");
 });
 
-test("step() loses the term to a renewTime that it never wrote (S6, DL7, X6)", () => {
+test("X6 step() loses the term to a renewTime that it never wrote (S6, DL7)", () => {
   const elector = new Elector().lead();
   const { request } = elector.next();
   elector.answer(409);
@@ -95,13 +95,13 @@ test("step() loses the term to a renewTime that it never wrote (S6, DL7, X6)", (
   assert.equal(elector.killAt, undefined);
 });
 
-test("step() loses the term to a renewal's answer that names another (N21)", () => {
+test("N21 step() loses the term to a renewal's answer that names another", () => {
   const elector = new Elector().lead().next();
   elector.answer(200, leaseText({ ...foreign, version: "8" }));
   assert.equal(elector.killAt, undefined);
 });
 
-test("step() takes no term from a claim's answer that names another (N21, S2)", () => {
+test("N21 step() takes no term from a claim's answer that names another (S2)", () => {
   const elector = new Elector().answer(404);
   elector.answer(201, leaseText({ ...foreign, version: "8" }));
   assert.equal(elector.killAt, undefined);
@@ -119,7 +119,7 @@ test("step() loses the term at once to a newer watch event (S4)", () => {
   }
 });
 
-test("step() loses the term to another uid, whatever else the record says (S4, O1)", () => {
+test("O1 step() loses the term to another uid, whatever else the record says (S4)", () => {
   const elector = new Elector().lead();
   const { request } = elector.next();
   const { metadata, ...rest } = bodyOf({ ...request, body: confirmed(request, "8") });
@@ -129,7 +129,7 @@ test("step() loses the term to another uid, whatever else the record says (S4, O
   assert.equal(elector.killAt, undefined);
 });
 
-test("step() takes no notice of watch events that are old (S4, N23)", () => {
+test("N23 step() takes no notice of watch events that are old (S4)", () => {
   const elector = new Elector().lead();
   for (const version of ["1", "6", "7"]) {
     for (const type of ["ADDED", "MODIFIED", "DELETED"]) {
@@ -152,7 +152,7 @@ test("step() reads first when an event contradicts a write that is under way (S4
   assert.equal(elector.killAt, retryMs + killMs, "the write was newer than the event");
 });
 
-test("step() hears the watch's own stream only (N23)", () => {
+test("N23 step() hears the watch's own stream only", () => {
   const elector = new Elector().lead();
   const { watch } = elector.election.memory;
   elector.report({ type: "answered", id: "route-1", status: 403, body: "" });
@@ -176,7 +176,7 @@ for (const [what, pace] of [
   ["going back", -3_600_000],
   ["slow", 10],
 ] as const) {
-  test(`step() moves renewTime a second per write with a ${what} wall clock (S8, C4)`, () => {
+  test(`C4 step() moves renewTime a second per write with a ${what} wall clock (S8)`, () => {
     const elector = new Elector().lead();
     const times: number[] = [];
     for (let version = 8; version < 20; version++) {
@@ -199,7 +199,7 @@ for (const [retryAfterMs, least, most] of [
   [-1000, 500, 500],
   [1e12, 2500, 2900],
 ] as const) {
-  test(`step() waits ${retryAfterMs} ms as asked, but leaves attempts before G (N18)`, () => {
+  test(`N18 step() waits ${retryAfterMs} ms as asked, but leaves attempts before G`, () => {
     const elector = new Elector().lead().next();
     elector.answer(429, "", retryAfterMs);
     const waitMs = elector.wakeAt - elector.ms;
@@ -207,7 +207,7 @@ for (const [retryAfterMs, least, most] of [
   });
 }
 
-test("step() tries at least three times before G, on new connections (L6, N7)", () => {
+test("N7 step() tries at least three times before G, on new connections (L6)", () => {
   for (const [lease, renew, retry] of [
     [15, 10, 2],
     [8, 5, 1],
@@ -253,13 +253,24 @@ test("rejoin() settles a release that was not answered before it claims (S2, I9)
   assert.equal(elector.request.method, "GET");
 });
 
-test("rejoin() claims at once after its own lease was deleted (I13, O1)", () => {
-  const elector = new Elector().lead().event("DELETED", leaseText({ ...foreign, version: "8" }));
+test("O1 rejoin() claims at once after its own lease was deleted (I13)", () => {
+  const elector = new Elector().lead();
+  const { request } = elector.next();
+  elector.confirm("8", request).event("DELETED", confirmed(request, "9"));
   assert.equal(elector.phase, "candidate");
   assert.equal(elector.rejoin().request.method, "POST");
 });
 
-test("rejoin() claims at once after its own lease was deleted with finalizers (I13, O8)", () => {
+test("O1 rejoin() waits where the deleted lease had become another's (I13)", () => {
+  const elector = new Elector().lead().event("DELETED", leaseText({ ...foreign, version: "8" }));
+  assert.equal(elector.phase, "candidate");
+  assert.deepEqual(
+    elector.rejoin().effects.filter(({ type }) => type === "request"),
+    [],
+  );
+});
+
+test("O8 rejoin() claims at once after its own lease was deleted with finalizers (I13)", () => {
   const elector = new Elector().lead();
   const { request } = elector.next();
   const dying = (version: string): string => {

@@ -66,12 +66,12 @@ for (const [where, text] of [
   ["as version", `{"metadata":{"uid":"u","resourceVersion":${deep}},"kind":"Lease"}`],
   ["as spec", leaseText({}).replace('"spec":{', `"spec":{"renewTime":${deep}`)],
 ] as const) {
-  test(`readLease() does not throw on 100 000 brackets ${where} (N20)`, () => {
+  test(`N20 readLease() does not throw on 100 000 brackets ${where}`, () => {
     assert.doesNotThrow(() => readLease(text));
   });
 }
 
-test("claimBody() does not throw on 100 000 brackets in an unknown member (N20, O8)", () => {
+test("N20 O8 claimBody() does not throw on 100 000 brackets in an unknown member", () => {
   const base = readLease(leaseText({}).replace('"spec":{', `"spec":{"future":${deep}`));
   // Refusing to read it would do as well.
   assert.doesNotThrow(() => typeof base === "string" || claimBody(base, "demo", claim));
@@ -94,18 +94,18 @@ for (const [field, value] of [
   ["leaseDurationSeconds", "15"],
   ["leaseDurationSeconds", null],
 ] as const) {
-  test(`readLease() takes ${field} ${JSON.stringify(value)} as missing (O6)`, () => {
+  test(`O6 readLease() takes ${field} ${JSON.stringify(value)} as missing`, () => {
     assert.equal(lease({ ...held, spec: { [field]: value } }).durationSeconds, undefined);
   });
 }
 
-test("readLease() takes impossible transitions as none (O6)", () => {
+test("O6 readLease() takes impossible transitions as none", () => {
   for (const transitions of [-1, 2 ** 31, 0.5, "7", null]) {
     assert.equal(lease({ ...held, spec: { leaseTransitions: transitions } }).transitions, 0);
   }
 });
 
-test("nextTransitions() stays within int32 (O6)", () => {
+test("O6 nextTransitions() stays within int32", () => {
   assert.deepEqual([0, 41, 2 ** 31 - 2, 2 ** 31 - 1].map(nextTransitions), [
     1,
     42,
@@ -114,7 +114,7 @@ test("nextTransitions() stays within int32 (O6)", () => {
   ]);
 });
 
-test("claimBody() and releaseBody() keep what they do not know (O7, O8, I12)", () => {
+test("O7 O8 claimBody() and releaseBody() keep what they do not know (I12)", () => {
   const base = lease({
     ...held,
     metadata: {
@@ -142,7 +142,7 @@ test("claimBody() and releaseBody() keep what they do not know (O7, O8, I12)", (
   }
 });
 
-test("claimBody() and releaseBody() carry the uid and version of the object read (S6, O9)", () => {
+test("O9 claimBody() and releaseBody() carry the uid and version of the object read (S6)", () => {
   const base = lease({ ...held, uid: "uid-9", version: "123456789012345678901" });
   for (const text of [claimBody(base, "demo", claim), releaseBody(base, "mark", at)]) {
     const { metadata } = JSON.parse(text) as Body;
@@ -251,17 +251,20 @@ test("isNewer() compares digits of any length as numbers", () => {
 const layout = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
 for (const wallMs of [0, -1, -1e15, 253_402_300_799_999, 1e18, Infinity, -Infinity, NaN]) {
-  test(`formatMicroTime() keeps to the one layout for ${wallMs} ms (C4)`, () => {
+  test(`C4 formatMicroTime() keeps to the one layout for ${wallMs} ms`, () => {
     assert.match(formatMicroTime(wallMs), layout);
   });
 }
 
-test("formatMicroTime() keeps to the one layout, and never goes back", () => {
-  const wall = fc.double({ min: -1e14, max: 3e14, noNaN: true });
+test("formatMicroTime() keeps to the one layout, whatever the clock shows", () => {
+  fc.assert(fc.property(fc.double(), (wall) => void assert.match(formatMicroTime(wall), layout)));
+});
+
+test("formatMicroTime() never goes back in the years that it can write", () => {
+  const wall = fc.double({ min: -1e14, max: Date.UTC(10_000, 0) - 1, noNaN: true });
   fc.assert(
     fc.property(wall, wall, (a, b) => {
       const [earlier, later] = [Math.min(a, b), Math.max(a, b)].map(formatMicroTime);
-      assert.match(earlier!, layout);
       assert.ok(earlier! <= later!);
     }),
   );

@@ -26,6 +26,8 @@ const former = formatMark({ incarnation: "former", podUid: "pod-1", pid1: true }
 const own = formatMark(mine, at);
 
 interface Row {
+  /** Of the fault matrix. */
+  readonly row?: "O5" | "O6" | "O7" | "O8";
   readonly what: string;
   readonly found: LeaseParts;
   readonly standing: Standing;
@@ -48,6 +50,7 @@ const rows: readonly Row[] = [
     waitMs: 20_000,
   },
   {
+    row: "O6",
     what: "held by one of ours, without a duration (I5)",
     found: { holder: "b", acquireTime: at, renewTime: at, term: other },
     standing: "peer",
@@ -61,13 +64,15 @@ const rows: readonly Row[] = [
     waitMs: 32_000,
   },
   {
-    what: "held by a Go peer with an impossible duration (O6)",
+    row: "O6",
+    what: "held by a Go peer with an impossible duration",
     found: { ...held, durationSeconds: -1 },
     standing: "foreign",
     waitMs: 27_000,
   },
   {
-    what: "held with an int32 of duration (O6)",
+    row: "O6",
+    what: "held with an int32 of duration",
     found: { ...held, durationSeconds: 2 ** 31 - 1 },
     standing: "foreign",
     waitMs: (2 ** 31 - 1) * 1000 + 12_000,
@@ -91,25 +96,29 @@ const rows: readonly Row[] = [
     waitMs: 15_000,
   },
   {
+    row: "O7",
     what: "appointed by a coordinator, to nobody yet (§1.7)",
     found: { spec: { strategy: "OldestEmulationVersion" } },
     standing: "appointed",
     waitMs: undefined,
   },
   {
+    row: "O7",
     what: "appointed by a coordinator, and held",
     found: { ...held, spec: { strategy: "OldestEmulationVersion" } },
     standing: "foreign",
     waitMs: 32_000,
   },
   {
-    what: "being deleted (O8)",
+    row: "O8",
+    what: "being deleted",
     found: { ...held, metadata: { deletionTimestamp: "2026-01-01T00:00:00Z" } },
     standing: "foreign",
     waitMs: undefined,
   },
   {
-    what: "being deleted, released by us (O8)",
+    row: "O8",
+    what: "being deleted, released by us",
     found: {
       renewTime: at,
       released: `${other}/${at}`,
@@ -125,15 +134,16 @@ const rows: readonly Row[] = [
     waitMs: 0,
   },
   {
-    what: "our own identity, in another incarnation (O5, S9)",
+    row: "O5",
+    what: "our own identity, in another incarnation (S9)",
     found: { ...held, holder: "a", term: other },
     standing: "peer",
     waitMs: 20_000,
   },
 ];
 
-for (const { what, found, standing, waitMs } of rows) {
-  test(`claimableAt() S7: ${what}`, () => {
+for (const { row, what, found, standing, waitMs } of rows) {
+  test(`${row === undefined ? "" : `${row} `}claimableAt() S7: ${what}`, () => {
     const sighting = sight(undefined, lease(found), self, [], since);
     assert.equal(sighting.standing, standing);
     assert.equal(claimableAt(sighting, self, defaultTiming, 0), afterWait(waitMs));
@@ -193,7 +203,7 @@ test("sight() takes for its own only what it wrote (S6, DL7)", () => {
   assert.ok(!isOwn(lease({ holder: "a", acquireTime: at, term: own }), self, [at]), "no time");
 });
 
-test("sight() counts from the first sight of the record, whoever annotates it (I4, N17)", () => {
+test("N17 sight() counts from the first sight of the record, whoever annotates it (I4)", () => {
   const first = sight(undefined, lease({ ...held, term: other }), self, [], since);
   const same = sight(
     first,
@@ -223,12 +233,14 @@ for (const [what, change] of Object.entries({
 }
 
 test("sight() starts the wait anew after an absence", () => {
-  const gone = missing(sight(undefined, lease(held), self, [], since), instant(2000));
+  const gone = missing(sight(undefined, lease(held), self, [], since), true, instant(2000));
   assert.equal(sight(gone, lease(held), self, [], instant(5000)).firstSeenAt, 5000);
 });
 
 interface Absence {
   readonly before: LeaseParts | undefined;
+  /** False where it may have been another's since. */
+  readonly isLast?: boolean;
   readonly ownWrites?: readonly string[];
   readonly waitMs: number;
   readonly strictWaitMs: number;
@@ -250,9 +262,23 @@ const absences: Readonly<Record<string, Absence>> = {
     waitMs: 0,
     strictWaitMs: 0,
   },
+  "released by us, and perhaps taken since": {
+    before: { renewTime: at, released: `x/${at}` },
+    isLast: false,
+    waitMs: 15_000,
+    strictWaitMs: 15_000,
+  },
+  "held by itself, and perhaps lost since": {
+    before: { ...held, holder: "a", term: own },
+    ownWrites: [at],
+    isLast: false,
+    waitMs: 15_000,
+    strictWaitMs: 15_000,
+  },
 };
 
-for (const [what, { before, ownWrites = [], ...waits }] of Object.entries(absences)) {
+for (const [what, absence] of Object.entries(absences)) {
+  const { before, ownWrites = [], isLast = true, ...waits } = absence;
   for (const [strict, waitMs] of [
     [false, waits.waitMs],
     [true, waits.strictWaitMs],
@@ -260,7 +286,7 @@ for (const [what, { before, ownWrites = [], ...waits }] of Object.entries(absenc
     test(`missing() I13: a lease ${what}${strict ? ", with STRICT" : ""}`, () => {
       const me = { ...self, strict };
       const seen = before && sight(undefined, lease(before), me, ownWrites, instant(10));
-      const absent: Sighting = missing(missing(seen, since), instant(4000));
+      const absent: Sighting = missing(missing(seen, isLast, since), true, instant(4000));
       assert.equal(absent.firstSeenAt, since, "the second look restarted the wait");
       assert.equal(claimableAt(absent, me, defaultTiming, 0), afterWait(waitMs));
     });

@@ -133,7 +133,7 @@ function looked(
   return chain(idle, (next) =>
     typeof lease === "object"
       ? sawLease(next, lease, newest, now)
-      : chain(judgeWatch(next, undefined, now), (judged) => gone(judged, now)),
+      : chain(judgeWatch(next, undefined, now), (judged) => gone(judged, undefined, now)),
   );
 }
 

@@ -48,19 +48,25 @@ export function wakeAt(election: Election, phase: Leading): Instant {
   return [due, watchAt].reduce((a, b) => (b < a ? b : a), killAt);
 }
 
+/** What became of the lease: what it said last, if not what we wrote, and whether it is there. */
+interface Found {
+  readonly last?: Lease;
+  readonly isGone?: boolean;
+}
+
 /** Ends the term without a release: the tree is to be killed, and looked after by the corridor. */
 export function lose(
   election: Election,
   phase: Leading,
   reason: string,
   now: Now,
-  found?: Lease | "missing",
+  { last = phase.base, isGone = false }: Found = {},
 ): Effects {
   const own = sighted(election, phase.base, now.instant);
-  const seen =
-    found === "missing"
-      ? remember(own, { sighting: missing(own.memory.sighting, now.instant) })
-      : sighted(own, found ?? phase.base, now.instant);
+  const known = sighted(own, last, now.instant);
+  const seen = isGone
+    ? remember(known, { sighting: missing(known.memory.sighting, true, now.instant) })
+    : known;
   const unsettled = phase.asking.what === "writing";
   return [
     enter(seen, candidate(now, { mayClaim: false, unsettled })),
@@ -130,7 +136,7 @@ function renewed(
     return retry(election, phase, exchange.failureOf("write", outcome), write.sentAt, now);
   }
   if (!isOfTerm(election, phase, lease)) {
-    return lose(election, phase, foundIn(election, phase, lease), now, lease);
+    return lose(election, phase, foundIn(election, phase, lease), now, { last: lease });
   }
   // Only an answer that shows this very write confirms it (N21); a read tells what is so.
   if (lease.renewTime !== write.renewTime) return look(election, phase, now);
@@ -150,17 +156,17 @@ function looked(
   now: Now,
 ): Effects {
   if (outcome.type === "answered" && outcome.status === 404) {
-    return lose(election, phase, "it was deleted", now, "missing");
+    return lose(election, phase, "it was deleted", now, { isGone: true });
   }
   const lease = exchange.isSuccess(outcome) ? exchange.leaseIn(outcome) : undefined;
   if (typeof lease !== "object") {
     return retry(election, phase, exchange.failureOf("read", outcome), sentAt, now);
   }
   if (isNewer(phase.base.version, lease.version)) {
-    return lose(election, phase, "the API server went back in time", now, lease);
+    return lose(election, phase, "the API server went back in time", now, { last: lease });
   }
   if (!isOfTerm(election, phase, lease))
-    return lose(election, phase, foundIn(election, phase, lease), now, lease);
+    return lose(election, phase, foundIn(election, phase, lease), now, { last: lease });
   // The read proves the write that it shows: its own send instant counts, and no later one (S6).
   const { writes } = election.memory;
   const proven = writes.slice(writes.findIndex((write) => write.renewTime === lease.renewTime));
@@ -186,14 +192,17 @@ function follow(election: Election, phase: Leading, report: Report, now: Now): E
     case "lost":
       return chain(told, (next) => tellLost(next, heard.problem));
     case "deleted":
-      if (!isNewer(heard.version, phase.base.version)) return told;
-      return chain(told, (next) => contradicted(next, phase, "it was deleted", now, "missing"));
+      if (!isNewer(heard.lease.version, phase.base.version)) return told;
+      return chain(told, (next) => {
+        const found = { last: heard.lease, isGone: true };
+        return contradicted(next, phase, "it was deleted", now, found);
+      });
     case "lease": {
       const { lease } = heard;
       if (!isNewer(lease.version, phase.base.version)) return told;
       if (!isOfTerm(election, phase, lease)) {
         return chain(told, (next) =>
-          contradicted(next, phase, foundIn(election, phase, lease), now, lease),
+          contradicted(next, phase, foundIn(election, phase, lease), now, { last: lease }),
         );
       }
       // Another's annotation: the next write is based on it, unless one is under way.
@@ -209,7 +218,7 @@ function contradicted(
   phase: Leading,
   reason: string,
   now: Now,
-  found: Lease | "missing",
+  found: Found,
 ): Effects {
   if (phase.asking.what !== "writing") return lose(election, phase, reason, now, found);
   return [

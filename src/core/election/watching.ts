@@ -24,7 +24,7 @@ export function follow(election: Election, report: Report, now: Now): Effects {
     case "lease":
       return chain(told, (next) => (isNews(next, heard) ? seen(next, heard.lease, now) : [next]));
     case "deleted":
-      return chain(told, (next) => (isNews(next, heard) ? gone(next, now) : [next]));
+      return chain(told, (next) => (isNews(next, heard) ? gone(next, heard.lease, now) : [next]));
     case "lost":
       return chain(
         chain(told, (next) => [lookNow(next, now)]),
@@ -42,10 +42,11 @@ export function seen(election: Election, lease: Lease, now: Now): Effects {
   );
 }
 
-/** There is no lease now. */
-export function gone(election: Election, now: Now): Effects {
-  const sighting = missing(election.memory.sighting, now.instant);
-  return tellHolder(election, remember(election, { sighting }));
+/** There is no lease now; `last` is what it said last, where that is known. */
+export function gone(election: Election, last: Lease | undefined, now: Now): Effects {
+  const known = last === undefined ? election : sighted(election, last, now.instant);
+  const sighting = missing(known.memory.sighting, last !== undefined, now.instant);
+  return tellHolder(election, remember(known, { sighting }));
 }
 
 /** Opens the watch where it is closed, from the lease as it was seen last. */
@@ -89,10 +90,9 @@ function lookNow(election: Election, now: Now): Election {
   return enter(election, { ...phase, lookAt: now.instant } satisfies Candidate);
 }
 
-function isNews(election: Election, heard: { lease: Lease } | { version: string }): boolean {
+function isNews(election: Election, { lease }: { lease: Lease }): boolean {
   const known = knownVersion(election);
-  const version = "lease" in heard ? heard.lease.version : heard.version;
-  return known === undefined || isNewer(version, known);
+  return known === undefined || isNewer(lease.version, known);
 }
 
 /** One line whenever another holds the lease, or nobody does; what we wrote we need not tell. */
