@@ -1,133 +1,184 @@
-/** One run of the small simulation: a seed, three replicas, and faults until they cease. */
-import { ApiStore } from "../../src/api-server/store.ts";
-import { clockDrift } from "../../src/core/timing.ts";
-import { Trees } from "./checkers.ts";
-import { Link } from "./network.ts";
+/**
+ * One run of the simulation: a seed gives the replicas, their clocks, and the faults that strike until
+ * they cease; the rest is the programs' own doing.
+ */
+import { clockDrift, deriveTiming, type Durations } from "../../src/core/timing.ts";
+import { Jury } from "./checkers/jury.ts";
+import { type Violation, Verdicts } from "./checkers/verdicts.ts";
+import { Coverage, type Counts } from "./coverage.ts";
+import { faultNames, faults, type Ground } from "./faults.ts";
+import { Machine } from "./machine.ts";
+import { calm, Link } from "./network.ts";
 import { Replica } from "./replica.ts";
+import { Server } from "./server.ts";
+import type { Witness } from "./witness.ts";
 import { World } from "./world.ts";
 
 export interface RunOptions {
   readonly seed: number;
   /** How much faster one node's clock may be than another's: ρ, or more to see it break. */
   readonly drift?: number;
+  /** The strikes by their number that are left out: what a failing run does not need. */
+  readonly without?: ReadonlySet<number>;
+  /** Made once the world is there; told everything. */
+  readonly watch?: (world: World) => readonly Witness[];
+}
+
+/** When which fault strikes whom. */
+export interface Strike {
+  readonly number: number;
+  readonly atMs: number;
+  readonly fault: string;
+  /** Its number, or the leader, whoever that is then. */
+  readonly victim: number | "leader";
 }
 
 export interface RunResult {
-  readonly violations: readonly string[];
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  readonly strikes: readonly Strike[];
   readonly terms: number;
-  readonly gapsMs: readonly number[];
   readonly virtualMs: number;
+  readonly handoversMs: Readonly<Record<string, readonly number[]>>;
+  /** Two at once where no program could help it: see `checkers/exclusion.ts`. */
+  readonly excusedMs: readonly number[];
+  readonly coverage: Counts;
 }
 
-/** D, R and P in seconds: CI's, the short production profile, and the defaults. */
-const profiles = [
-  [5, 3, 1],
-  [8, 5, 1],
-  [15, 10, 2],
-] as const;
+/** CI's, the short production profile, and the defaults. */
+const durations: readonly Durations[] = [
+  { leaseSeconds: 5, renewDeadlineSeconds: 3, retrySeconds: 1 },
+  { leaseSeconds: 8, renewDeadlineSeconds: 5, retrySeconds: 1 },
+  { leaseSeconds: 15, renewDeadlineSeconds: 10, retrySeconds: 2 },
+];
 
-/** In lease durations. */
-const faulty = 24;
-const calm = 8;
+/** At least so long, and long enough for the longest wait once faults have ceased. */
+const leastMs = 120_000;
 
-const usualVariables = {
-  K8S_AWAIT_ELECTION_ENABLED: "1",
-  K8S_AWAIT_ELECTION_NAME: "sim",
-  K8S_AWAIT_ELECTION_LOCK_NAME: "sim",
-  K8S_AWAIT_ELECTION_LOCK_NAMESPACE: "default",
-  K8S_AWAIT_ELECTION_STOP_TIMEOUT: "2",
-  K8S_AWAIT_ELECTION_LOG_LEVEL: "error",
-};
-
-export function run({ seed, drift = clockDrift }: RunOptions): RunResult {
+export function run(options: RunOptions): RunResult {
+  const { seed, drift = clockDrift, without, watch = () => [] } = options;
   const world = new World(seed);
-  const store = new ApiStore({ seed });
-  const trees = new Trees(world);
-  const [lease, renewDeadline, retry] = world.pick(profiles);
-  const leaseMs = lease * 1000;
-  const variables = {
-    ...usualVariables,
-    K8S_AWAIT_ELECTION_LEASE_DURATION: String(lease),
-    K8S_AWAIT_ELECTION_RENEW_DEADLINE: String(renewDeadline),
-    K8S_AWAIT_ELECTION_RETRY_PERIOD: String(retry),
-  };
-  const replicas = ["a", "b", "c"].map((name, number) => {
-    // The extremes break first, so they are drawn often.
-    const clockRate = [1, 1 + drift, world.between(1, 1 + drift)][number] ?? 1;
-    const clockOffsetMs = world.between(0, 1e9);
-    const wallOffsetMs = world.between(-3_600_000, 3_600_000);
-    const options = { name, variables, clockRate, clockOffsetMs, wallOffsetMs };
-    return new Replica(world, new Link(world, store), trees, options);
+  const chosen = world.pick(durations);
+  const timing = deriveTiming(chosen);
+  const { leaseMs } = timing;
+  const longestWaitMs = Math.max(leaseMs + timing.goWaitMs, timing.emptyWaitMs);
+  const calmMs = longestWaitMs * (1 + clockDrift) + 2 * leaseMs;
+  const faultyMs = Math.max(leastMs - calmMs, 5 * leaseMs);
+  const coverage = new Coverage(world, leaseMs);
+  const jury = new Jury(new Verdicts(world), {
+    leaseMs,
+    longestWaitMs,
+    others: [coverage, ...watch(world)],
   });
+  const server = new Server(world, seed, (commit) => jury.committed(commit));
+  const replicas = cast(world, server, jury, chosen, drift);
+  const ground: Ground = { world, server, replicas, leaseMs, reuse: (old) => reuse(ground, jury, old) };
   for (const replica of replicas) world.after(world.between(0, 3000), () => replica.boot());
-  planFaults(world, replicas, store, leaseMs);
-  world.run(faulty * leaseMs);
-  for (const { link } of replicas) {
-    link.isCut = false;
-    link.weather = { loss: 0, slow: 0, slowMs: 0 };
+  const strikes = plan(world, replicas.length, leaseMs, faultyMs);
+  for (const strike of strikes) {
+    if (without?.has(strike.number) === true) continue;
+    world.after(strike.atMs, () => carryOut(ground, jury, strike));
   }
-  world.run((faulty + calm) * leaseMs);
-  const violations = [...trees.violations];
-  if (trees.emptyMs > 3 * leaseMs)
-    violations.push(`L1: nobody leads ${trees.emptyMs} ms after calm`);
-  return { violations, terms: trees.terms, gapsMs: trees.gapsMs, virtualMs: world.nowMs };
+  world.run(faultyMs);
+  settle(ground);
+  // A stop in calm times, whatever else there was.
+  world.after(calmMs - leaseMs, () => {
+    replicas.find(({ isLeading }) => isLeading)?.terminate();
+  });
+  world.run(faultyMs + calmMs);
+  jury.liveness.finish();
+  return {
+    seed,
+    violations: jury.verdicts.violations,
+    strikes,
+    terms: jury.exclusion.terms,
+    virtualMs: world.nowMs,
+    handoversMs: jury.liveness.handoversMs,
+    excusedMs: jury.exclusion.excusedMs,
+    coverage: coverage.counts,
+  };
 }
 
-/** Faults strike at random times, one after another, and several at once. */
-function planFaults(
+function cast(
   world: World,
-  replicas: readonly Replica[],
-  store: ApiStore,
-  leaseMs: number,
-): void {
-  const strike = () => {
-    if (world.nowMs > faulty * leaseMs) return;
-    const replica = world.pick(replicas);
-    const { link } = replica;
-    const lastsMs = world.between(100, 2.4 * leaseMs);
-    switch (
-      world.pick(["crash", "cut", "weather", "fading", "stall", "stop", "compact", "bookmark"])
-    ) {
-      case "crash":
-        replica.crash();
-        break;
-      case "cut":
-        link.isCut = true;
-        world.after(lastsMs, () => {
-          link.isCut = false;
-        });
-        break;
-      case "weather":
-        link.weather = { loss: world.between(0, 0.7), slow: world.between(0, 0.7), slowMs: 6000 };
-        world.after(lastsMs, () => {
-          link.weather = { loss: 0, slow: 0, slowMs: 0 };
-        });
-        break;
-      case "fading":
-        // Answers come later and later, and then none: what counted from them would end too late.
-        link.weather = { loss: 0, slow: 1, slowMs: 2500 };
-        world.after(world.between(500, leaseMs / 2), () => {
-          link.isCut = true;
-        });
-        world.after(3 * leaseMs, () => {
-          link.isCut = false;
-          link.weather = { loss: 0, slow: 0, slowMs: 0 };
-        });
-        break;
-      case "stall":
-        replica.stall(lastsMs);
-        break;
-      case "stop":
-        replica.signal("SIGTERM");
-        break;
-      case "compact":
-        store.compact();
-        break;
-      case "bookmark":
-        store.bookmark();
-        break;
-    }
-    world.after(world.between(100, 1.2 * leaseMs), strike);
+  server: Server,
+  jury: Jury,
+  chosen: Durations,
+  drift: number,
+): Replica[] {
+  const timing = deriveTiming(chosen);
+  const names = ["a", "b", "c", "d", "e"].slice(0, world.pick([3, 3, 3, 4, 5]));
+  const variables = variablesOf(world, chosen);
+  return names.map((name, number) => {
+    // The extremes break first, so they are drawn often.
+    const clockRate = [1, 1 + drift][number] ?? world.between(1, 1 + drift);
+    const machine = newMachine(world, clockRate);
+    const options = { name, variables, timing, isPid1: world.chance(0.7) };
+    return new Replica(world, machine, new Link(world, server), jury, options);
+  });
+}
+
+function newMachine(world: World, clockRate: number): Machine {
+  const clockOffsetMs = world.between(0, 1e9);
+  return new Machine(world, {
+    clockRate,
+    clockOffsetMs,
+    wallOffsetMs: world.between(-3_600_000, 3_600_000),
+  });
+}
+
+function reuse({ world, server, replicas }: Ground, jury: Jury, old: Replica): Replica {
+  const machine = newMachine(world, old.machine.rate);
+  const options = { ...old.options, generation: (old.options.generation ?? 0) + 1 };
+  const fresh = new Replica(world, machine, new Link(world, server), jury, options);
+  replicas[replicas.indexOf(old)] = fresh;
+  world.after(world.between(100, 2000), () => fresh.boot());
+  return fresh;
+}
+
+function variablesOf(world: World, chosen: Durations): Readonly<Record<string, string>> {
+  const service = {
+    K8S_AWAIT_ELECTION_SERVICE_NAME: "web",
+    K8S_AWAIT_ELECTION_SERVICE_NAMESPACE: "default",
+    K8S_AWAIT_ELECTION_SERVICE_PORTS_JSON: '[{"port":80}]',
+    K8S_AWAIT_ELECTION_POD_IP: "10.1.2.3",
   };
-  world.after(2000, strike);
+  return {
+    K8S_AWAIT_ELECTION_ENABLED: "1",
+    K8S_AWAIT_ELECTION_NAME: "sim",
+    K8S_AWAIT_ELECTION_LOCK_NAME: "sim",
+    K8S_AWAIT_ELECTION_LOCK_NAMESPACE: "default",
+    K8S_AWAIT_ELECTION_STOP_TIMEOUT: world.pick(["1", "2", "10"]),
+    K8S_AWAIT_ELECTION_LOG_LEVEL: "error",
+    K8S_AWAIT_ELECTION_LEASE_DURATION: String(chosen.leaseSeconds),
+    K8S_AWAIT_ELECTION_RENEW_DEADLINE: String(chosen.renewDeadlineSeconds),
+    K8S_AWAIT_ELECTION_RETRY_PERIOD: String(chosen.retrySeconds),
+    ...(world.chance(0.3) ? { K8S_AWAIT_ELECTION_ON_LOSS: "exit" } : {}),
+    ...(world.chance(0.2) ? service : {}),
+  };
+}
+
+/** Strikes one after another, and several at once. */
+function plan(world: World, replicas: number, leaseMs: number, untilMs: number): Strike[] {
+  const strikes: Strike[] = [];
+  for (let atMs = 2000; atMs < untilMs; atMs += world.between(100, 1.2 * leaseMs)) {
+    const number = strikes.length;
+    const victim = world.chance(0.5) ? "leader" : Math.floor(world.between(0, replicas));
+    strikes.push({ number, atMs, fault: world.pick(faultNames), victim });
+  }
+  return strikes;
+}
+
+function carryOut(ground: Ground, jury: Jury, { fault, victim }: Strike): void {
+  const { replicas } = ground;
+  const leader = replicas.find(({ isLeading }) => isLeading) ?? replicas[0];
+  const struck = victim === "leader" ? leader : replicas[victim];
+  const untilMs = struck && faults[fault]?.strike(ground, struck);
+  if (untilMs !== undefined) jury.struck(fault, untilMs);
+}
+
+/** All faults cease that are still felt; what sleeps or is stalled wakes by itself. */
+function settle({ server, replicas }: Ground): void {
+  server.disturb();
+  for (const { link } of replicas) link.weather = calm;
 }

@@ -1,0 +1,298 @@
+/**
+ * A simulated host around a whole program: one life of a container.
+ *
+ * What was planned for it never happens once it is over. As PID 1, or by pdeathsig, it takes the
+ * command's tree with it.
+ */
+import { begin, type Program, step, wakeAt } from "../../src/core/program.ts";
+import type { Facts, Instant, Order, Report } from "../../src/core/protocol.ts";
+import type { Timing } from "../../src/core/timing.ts";
+import type { Machine } from "./machine.ts";
+import type { Link } from "./network.ts";
+import { type Ending, Tree } from "./tree.ts";
+import type { Process, Witness } from "./witness.ts";
+import type { World } from "./world.ts";
+
+/** What a runnable watchdog is allowed at most (A4): W. */
+export const watchdogLatenessMs = 250;
+
+export interface Surroundings {
+  readonly world: World;
+  readonly machine: Machine;
+  readonly link: Link;
+  readonly witness: Required<Witness>;
+  readonly timing: Timing;
+}
+
+export class LiveProcess implements Process {
+  readonly id: string;
+  readonly replica: string;
+  readonly facts: Facts;
+  readonly identity: string;
+  readonly timing: Timing;
+  readonly machine: Machine;
+  readonly startedAtMs: number;
+  program: Program | undefined;
+  tree: Tree | undefined;
+  resumedAtMs: number = -Infinity;
+  /** The next start of a command fails. */
+  failsToStart = false;
+  readonly #world: World;
+  readonly #link: Link;
+  readonly #witness: Required<Witness>;
+  readonly #over: () => void;
+  readonly #closings = new Map<string, () => void>();
+  readonly #waiting: Report[] = [];
+  #isOver = false;
+  #stalls = 0;
+  #isBusy = false;
+  #alarm = 0;
+  #guard = 0;
+  #guardWorks = true;
+  #isKilling = false;
+
+  constructor(around: Surroundings, facts: Facts, id: string, replica: string, over: () => void) {
+    const { world, machine, link, witness, timing } = around;
+    this.#world = world;
+    this.#link = link;
+    this.#witness = witness;
+    this.#over = over;
+    this.machine = machine;
+    this.timing = timing;
+    this.facts = facts;
+    this.id = id;
+    this.replica = replica;
+    this.identity = facts.variables["K8S_AWAIT_ELECTION_IDENTITY"] ?? "";
+    this.startedAtMs = world.nowMs;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  get isStalled(): boolean {
+    return this.#stalls > 0;
+  }
+
+  outageMs(agoMs: number): number {
+    return this.#link.outageMs(agoMs);
+  }
+
+  begin(): void {
+    this.#follow(undefined, () => begin(this.facts, this.machine.now()));
+  }
+
+  report(report: Report): void {
+    if (this.#isOver) return;
+    this.#waiting.push(report);
+    this.#work();
+  }
+
+  /** The loop takes no report for so long; the watchdog does not depend on it, and works (A4). */
+  stall(realMs: number): void {
+    if (!this.#guardWorks) return;
+    this.#stalls += 1;
+    this.#later(realMs, () => {
+      this.#stalls -= 1;
+      this.resumedAtMs = this.#world.nowMs;
+      this.#work();
+    });
+  }
+
+  /** The watchdog is gone, and the loop is told so. */
+  loseGuard(): void {
+    if (this.isStalled) return;
+    this.#guardWorks = false;
+    this.#later(this.#world.between(0, 100), () =>
+      this.report({ type: "guardLost", message: "the watchdog ended" }),
+    );
+  }
+
+  /** It is gone, and its tree with it: ordered, or `kill -9`. */
+  end(isByOrder: boolean): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    for (const close of this.#closings.values()) close();
+    this.#witness.ended(this, isByOrder);
+    this.tree?.end();
+    this.#over();
+  }
+
+  #work(): void {
+    if (this.#isBusy || this.#stalls > 0) return;
+    this.#isBusy = true;
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      const { program } = this;
+      if (program === undefined || this.#isOver) break;
+      const report = next;
+      this.#follow(report, () => step(program, report, this.machine.now()));
+      if (this.#stalls > 0) break;
+    }
+    this.#isBusy = false;
+  }
+
+  #follow(report: Report | undefined, move: () => [Program, ...Order[]]): void {
+    const before = this.program;
+    const now = this.machine.now();
+    const [program, ...orders] = move();
+    this.program = program;
+    this.#witness.stepped({ process: this, report, orders, now, before });
+    for (const order of orders) this.#carryOut(order);
+    const at = wakeAt(program);
+    this.#alarm += 1;
+    if (at !== undefined && !this.#isOver) this.#tickAt(at, this.#alarm);
+  }
+
+  #tickAt(at: Instant, alarm: number): void {
+    this.#laterOwn(at - this.machine.now().instant, () => {
+      if (alarm === this.#alarm) this.report({ type: "tick" });
+    });
+  }
+
+  #carryOut(order: Order): void {
+    switch (order.type) {
+      case "request":
+        return this.#request(order);
+      case "watch":
+        return this.#watch(order);
+      case "abandon":
+        return this.#abandon(order.id);
+      case "guard":
+        return this.#arm(order.at);
+      case "start":
+        return this.#start(order.addEnv["K8S_AWAIT_ELECTION_FENCING_TOKEN"] ?? "");
+      case "signal":
+        return this.tree?.signal(order.signal);
+      case "kill":
+        return this.#kill();
+      case "exit":
+        return this.end(true);
+      default:
+        return;
+    }
+  }
+
+  #request(order: Extract<Order, { type: "request" }>): void {
+    const { id, timeoutMs } = order;
+    this.#closings.set(id, () => {});
+    this.#link.request(order, (report) => this.#tellOnce(id, report), this.id);
+    this.#laterOwn(timeoutMs, () =>
+      this.#tellOnce(id, { type: "unanswered", id, error: "timed out" }),
+    );
+  }
+
+  #watch(order: Extract<Order, { type: "watch" }>): void {
+    const { id, timeoutMs } = order;
+    let isOpening = true;
+    const close = this.#link.watch(order, (report) => {
+      isOpening = false;
+      const isEnd = report.type !== "opened" && report.type !== "line";
+      if (isEnd) this.#tellOnce(id, report);
+      else this.#tell(id, report);
+    });
+    this.#closings.set(id, close);
+    this.#laterOwn(timeoutMs, () => {
+      if (isOpening) this.#tellOnce(id, { type: "unanswered", id, error: "timed out" });
+    });
+  }
+
+  /** Nothing more is reported about it, not even what waits to be. */
+  #abandon(id: string): void {
+    this.#closings.get(id)?.();
+    this.#closings.delete(id);
+    const kept = this.#waiting.filter((report) => !("id" in report) || report.id !== id);
+    this.#waiting.splice(0, this.#waiting.length, ...kept);
+  }
+
+  #tellOnce(id: string, report: Report): void {
+    this.machine.after(0, () => {
+      const close = this.#closings.get(id);
+      if (close === undefined) return;
+      this.#closings.delete(id);
+      close();
+      this.report(report);
+    });
+  }
+
+  #tell(id: string, report: Report): void {
+    this.machine.after(0, () => {
+      if (this.#closings.has(id)) this.report(report);
+    });
+  }
+
+  /** The watchdog: late by at most W. */
+  #arm(at: Instant | undefined): void {
+    this.#guard += 1;
+    const guard = this.#guard;
+    if (at === undefined || !this.#guardWorks) return;
+    this.#later(this.#world.between(0, 2), () => this.report({ type: "guardReady", at }));
+    this.#laterOwn(at - this.machine.now().instant, () =>
+      this.#later(this.#world.between(0, watchdogLatenessMs), () => {
+        if (guard !== this.#guard || !this.#guardWorks) return;
+        this.tree?.kill();
+        this.report({ type: "guardFired" });
+      }),
+    );
+  }
+
+  #start(token: string): void {
+    if (this.failsToStart) {
+      this.failsToStart = false;
+      this.#later(1, () =>
+        this.report({ type: "startFailed", errno: "EAGAIN", message: "no process left" }),
+      );
+      return;
+    }
+    const world = this.#world;
+    const options = {
+      owner: this.id,
+      token,
+      isDeaf: world.chance(0.2),
+      hasDaemons: world.chance(0.3),
+      stopMs: world.between(1, 3000),
+      code: world.chance(0.5) ? 0 : 3,
+    };
+    const tree: Tree = new Tree(world, this.machine, options, {
+      exited: (ending) => this.#exited(ending),
+      emptied: () => this.#emptied(tree),
+    });
+    this.tree = tree;
+    this.#witness.started(tree, this);
+    this.#later(world.between(0.5, 3), () => this.report({ type: "started", pid: 2 }));
+    // Some commands end by themselves.
+    if (world.chance(0.1)) this.#later(world.between(5, 20_000), () => tree.exit());
+  }
+
+  #exited(ending: Ending): void {
+    this.#later(this.#world.between(0, 1), () => this.report({ type: "exited", ...ending }));
+  }
+
+  #emptied(tree: Tree): void {
+    this.#witness.emptied(tree, this);
+    this.tree = undefined;
+    if (this.#isKilling) this.#tellEmptied();
+  }
+
+  #kill(): void {
+    this.#isKilling = true;
+    if (this.tree === undefined) this.#tellEmptied();
+    else this.tree.kill();
+  }
+
+  #tellEmptied(): void {
+    this.#isKilling = false;
+    this.#later(this.#world.between(1, 10), () => this.report({ type: "emptied" }));
+  }
+
+  #later(realMs: number, happen: () => void): void {
+    this.machine.after(realMs, () => {
+      if (!this.#isOver) happen();
+    });
+  }
+
+  #laterOwn(clockMs: number, happen: () => void): void {
+    this.machine.afterOwn(clockMs, () => {
+      if (!this.#isOver) happen();
+    });
+  }
+}
