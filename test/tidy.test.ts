@@ -35,7 +35,7 @@ interface Layer {
  */
 const layers: Readonly<Record<string, Layer>> = {
   "the vocabulary": {
-    files: ["protocol", "notes", "json", "timing"].map(inCore),
+    files: ["protocol", "notes", "json", "timing", "redact"].map(inCore),
     imports: [],
   },
   "what is read at the edge": {
@@ -66,9 +66,13 @@ const layers: Readonly<Record<string, Layer>> = {
       "the status' room",
     ],
   },
+  "the recording": {
+    files: ["recording", "replay", "transcript"].map(inCore),
+    imports: ["the vocabulary", "the corridor"],
+  },
   "the Node host": {
-    files: ["src/node/", "src/cli.ts"],
-    imports: ["the vocabulary", "what is read at the edge", "the corridor"],
+    files: ["src/node/", "src/cli.ts", "src/replay.ts"],
+    imports: ["the vocabulary", "what is read at the edge", "the corridor", "the recording"],
     // The peer dependency reads kubeconfigs, where somebody has installed it.
     packages: ["node:", "@kubernetes/client-node"],
   },

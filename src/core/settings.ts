@@ -67,6 +67,7 @@ const knownElsewhere = [
   "ENABLED",
   "KUBECONFIG",
   "SERVICE_ACCOUNT_DIR",
+  "RECORD",
   "FENCING_TOKEN",
   "TERM",
   "LEASE_UID",

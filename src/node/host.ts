@@ -6,14 +6,16 @@
  */
 import { broken } from "../core/exit.ts";
 import { InvariantError, type Order, type Report } from "../core/protocol.ts";
+import { redact, redactFacts, redactReport } from "../core/redact.ts";
 import { isEnabled } from "../core/settings.ts";
-import type { Access } from "./api/server.ts";
+import type { Secretive } from "./api/secrets.ts";
 import { createClock } from "./clock.ts";
 import { createCommand } from "./command/command.ts";
 import type { Tree } from "./command/tree.ts";
 import { gatherFacts } from "./facts.ts";
 import { createLoop } from "./loop.ts";
-import { createPrinter } from "./printer.ts";
+import { createPrinter, type Printer } from "./printer.ts";
+import type { Recorder } from "./recorder.ts";
 
 interface Options {
   /** The command's words; empty when none was given. */
@@ -22,8 +24,7 @@ interface Options {
 }
 
 /** What only an election needs: not even loaded without one. */
-interface Election {
-  readonly access: Access;
+interface Election extends Secretive {
   carryOut(order: Order): void;
   protect(tree: Tree | undefined): void;
 }
@@ -33,11 +34,14 @@ type Take = (report: Report) => void;
 /** Runs the entry point until it exits or becomes the command. */
 export async function runHost({ argv, environment }: Options): Promise<void> {
   const printer = createPrinter();
-  const loop = createLoop({ clock: createClock(), carryOut, failed: failStop });
+  const recorder = isEnabled(environment) ? await openRecorder(environment, printer) : undefined;
+  const steps = recorder === undefined ? {} : { steps: recorder.steps };
+  const loop = createLoop({ clock: createClock(), carryOut, failed: failStop, ...steps });
   let isFailing = false;
-  let take: Take = (it) => loop.report(it);
+  let election: Election | undefined;
+  let take: Take = (it) => loop.report(redactReport(it, election?.secrets() ?? []));
   const report: Take = (it) => take(it);
-  const election = isEnabled(environment) ? await openElection(environment, report) : undefined;
+  if (isEnabled(environment)) election = await openElection(environment, report);
   const isPid1 = process.pid === 1;
   const protect = (tree: Tree | undefined) => election?.protect(tree);
   const command = createCommand({ argv, isPid1, report, protect, env: environment });
@@ -45,7 +49,7 @@ export async function runHost({ argv, environment }: Options): Promise<void> {
   process.on("uncaughtException", failStop);
   process.on("unhandledRejection", failStop);
   const access = election === undefined ? {} : { access: election.access };
-  loop.begin(await gatherFacts({ argv, environment, ...access }));
+  loop.begin(redactFacts(await gatherFacts({ argv, environment, ...access })));
 
   function carryOut(order: Order): void {
     switch (order.type) {
@@ -71,7 +75,8 @@ export async function runHost({ argv, environment }: Options): Promise<void> {
   /** Nothing that the program holds true can be trusted, so the lease is left to expire. */
   function failStop(error: unknown): void {
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    printer.print(`k8s-await-election: stopping, for this is a bug: ${JSON.stringify(message)}`);
+    const said = JSON.stringify(redact(message, election?.secrets()));
+    printer.print(`k8s-await-election: stopping, for this is a bug: ${said}`);
     if (isFailing) return;
     isFailing = true;
     loop.stop();
@@ -85,27 +90,47 @@ export async function runHost({ argv, environment }: Options): Promise<void> {
     take = () => {};
     loop.stop();
     // A thread that is stuck in a write would keep an ordinary exit waiting for ever.
-    if (!(await printer.flush())) process.kill(process.pid, "SIGKILL");
+    const ended = await Promise.all([printer.flush(), recorder?.end()]);
+    if (ended.includes(false)) process.kill(process.pid, "SIGKILL");
     process.exit(code);
   }
 }
 
+/** Not even loaded unless it is asked for. */
+async function openRecorder(
+  environment: NodeJS.ProcessEnv,
+  printer: Printer,
+): Promise<Recorder | undefined> {
+  const file = environment["K8S_AWAIT_ELECTION_RECORD"];
+  if (!file) return undefined;
+  const { createRecorder } = await import("./recorder.ts");
+  return createRecorder({ file, print: (line) => printer.print(line) });
+}
+
 async function openElection(environment: NodeJS.ProcessEnv, report: Take): Promise<Election> {
-  const [{ openAccess }, { createApi }, { createGuard }, { createListener }, { listenForSignals }] =
-    await Promise.all([
-      import("./api/access.ts"),
-      import("./api/api.ts"),
-      import("./command/guard.ts"),
-      import("./listener.ts"),
-      import("./signals.ts"),
-    ]);
+  const [
+    { openAccess },
+    { keepSecrets },
+    { createApi },
+    { createGuard },
+    { createListener },
+    { listenForSignals },
+  ] = await Promise.all([
+    import("./api/access.ts"),
+    import("./api/secrets.ts"),
+    import("./api/api.ts"),
+    import("./command/guard.ts"),
+    import("./listener.ts"),
+    import("./signals.ts"),
+  ]);
   listenForSignals(report);
   const guard = createGuard({ report });
   const listener = createListener({ report });
-  const access = await openAccess(environment);
+  const { access, secrets } = keepSecrets(await openAccess(environment));
   const api = createApi({ access, report });
   return {
     access,
+    secrets,
     protect: (tree) => guard.protect(tree),
     carryOut(order) {
       switch (order.type) {

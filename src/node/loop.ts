@@ -4,8 +4,9 @@
  * There is never a stored timer beyond the one that wakes it: timers of Node stand still while the
  * machine is suspended, so it never sleeps long, and looks at the suspend-counting clock instead.
  */
-import { begin, type Program, step, wakeAt } from "../core/program.ts";
+import * as programs from "../core/program.ts";
 import type { Facts, Order, Report } from "../core/protocol.ts";
+import type { Steps } from "../core/recording.ts";
 import type { Clock } from "./clock.ts";
 
 export interface LoopOptions {
@@ -13,6 +14,8 @@ export interface LoopOptions {
   readonly carryOut: (order: Order) => void;
   /** A bug of ours, or a clock that cannot be read: nothing may go on (contract S14). */
   readonly failed: (error: unknown) => void;
+  /** In place of the bare program: with a recorder around it. */
+  readonly steps?: Steps;
 }
 
 export interface Loop {
@@ -27,13 +30,13 @@ export interface Loop {
 /** So late a suspend is noticed at the latest, once the machine is awake. */
 const longestSleepMs = 500;
 
-export function createLoop({ clock, carryOut, failed }: LoopOptions): Loop {
+export function createLoop({ clock, carryOut, failed, steps = programs }: LoopOptions): Loop {
   const inbox: Report[] = [];
-  let program: Program | undefined;
+  let program: programs.Program | undefined;
   let timer: NodeJS.Timeout | undefined;
   let isBusy = false;
 
-  function follow([next, ...orders]: readonly [Program, ...Order[]]): void {
+  function follow([next, ...orders]: readonly [programs.Program, ...Order[]]): void {
     program = next;
     for (const order of orders) carryOut(order);
   }
@@ -44,7 +47,7 @@ export function createLoop({ clock, carryOut, failed }: LoopOptions): Loop {
     isBusy = true;
     try {
       for (let report = inbox.shift(); report !== undefined; report = inbox.shift()) {
-        if (program !== undefined) follow(step(program, report, clock.now()));
+        if (program !== undefined) follow(steps.step(program, report, clock.now()));
       }
       sleep();
     } catch (error) {
@@ -57,7 +60,7 @@ export function createLoop({ clock, carryOut, failed }: LoopOptions): Loop {
 
   function sleep(): void {
     clearTimeout(timer);
-    const at = program && wakeAt(program);
+    const at = program && programs.wakeAt(program);
     if (at === undefined) return;
     const leftMs = Math.max(0, at - clock.now().instant);
     timer = setTimeout(wake, Math.min(leftMs, longestSleepMs), at);
@@ -87,7 +90,7 @@ export function createLoop({ clock, carryOut, failed }: LoopOptions): Loop {
     begin(facts) {
       isBusy = true;
       try {
-        follow(begin(facts, clock.now()));
+        follow(steps.begin(facts, clock.now()));
       } catch (error) {
         failed(error);
       } finally {

@@ -13,6 +13,7 @@
 import type { Facts, Now, Order, Report } from "../../src/core/protocol.ts";
 import { instant } from "../../src/core/protocol.ts";
 import { begin, type Program, step, wakeAt } from "../../src/core/program.ts";
+import { describeOrder } from "../../src/core/transcript.ts";
 
 const startWallMs = Date.UTC(2026, 0, 1);
 
@@ -108,7 +109,7 @@ class Stage {
       if (order.type === "request" && order.body !== undefined) {
         this.#bodies.set(order.id, order.body);
       }
-      this.#told.push(`< ${describe(order, this.#ms)}`);
+      this.#told.push(`< ${describeOrder(order, instant(this.#ms))}`);
     }
   }
 
@@ -118,7 +119,7 @@ class Stage {
 }
 
 /**
- * A report in one line:
+ * A report in one line, mostly as `describeReport()` would have it:
  *
  *     answered lease-1 404                    any status without a body
  *     answered lease-1 200 {"rv":"7", …}      a Lease of these members
@@ -198,35 +199,4 @@ function leaseText(json: string): string {
 function splitWords(text: string, most: number): string[] {
   const words = text.split(" ");
   return [...words.slice(0, most - 1), words.slice(most - 1).join(" ")];
-}
-
-/** An order in one line; a body is shown by what it says. */
-function describe(order: Order, atMs: number): string {
-  switch (order.type) {
-    case "request": {
-      const fresh = order.fresh ? " fresh" : "";
-      const path = order.path.replace("/apis/coordination.k8s.io/v1/namespaces/default/", "");
-      return `request ${order.id} ${order.method} ${path}${fresh}${bodyOf(order.body)}`;
-    }
-    case "watch": {
-      const query = order.path.split("?")[1] ?? "";
-      return `watch ${order.id} ${query.replace(/^.*allowWatchBookmarks=true&?/, "")}`.trim();
-    }
-    case "guard":
-      return order.at === undefined ? "guard off" : `guard at ${order.at} (+${order.at - atMs})`;
-    case "start":
-      return `start ${JSON.stringify(order.addEnv)}`;
-    case "print":
-      return `print ${order.line.slice(25)}`;
-    default:
-      return JSON.stringify(order);
-  }
-}
-
-function bodyOf(body: string | undefined): string {
-  if (body === undefined) return "";
-  const { metadata, spec, subsets } = JSON.parse(body) as Record<string, Record<string, unknown>>;
-  const { resourceVersion, annotations } = { ...metadata };
-  const shown = { rv: resourceVersion, ...spec, ...(subsets && { subsets }), annotations };
-  return ` ${JSON.stringify(shown)}`;
 }

@@ -1,4 +1,5 @@
 /** Wording errors for the program: one short line, with the code that people search for. */
+import { redact } from "../../core/redact.ts";
 
 const limitCharacters = 300;
 
@@ -12,14 +13,10 @@ const untrusted: ReadonlySet<string> = new Set([
   "CERT_SIGNATURE_FAILURE",
 ]);
 
-/** The message of whatever was thrown, on one line, cut, and without anything like a token. */
+/** The message of whatever was thrown, on one line, cut, and without anything like a secret. */
 export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text
-    .replace(/\s+/gu, " ")
-    .replace(/\beyJ[\w-]+\.[\w.-]*/gu, "<token>")
-    .replace(/\b(bearer|basic) [\w.~+/=-]+/giu, "$1 <redacted>")
-    .slice(0, limitCharacters);
+  return redact(text.replace(/\s+/gu, " ")).slice(0, limitCharacters);
 }
 
 /** Such as `ECONNREFUSED 10.0.0.1:443`, or with the message where that says more than the code. */

@@ -162,7 +162,14 @@ function explain(error: unknown, files: string): string {
       "Install it, or run in a pod with a service account."
     );
   }
-  return `Cannot use the kubeconfig "${files}": ${messageOf(error)}`;
+  return `Cannot use the kubeconfig "${files}": ${unquoted(error)}`;
+}
+
+/** What reads YAML and JSON quotes what it read in its complaints, and that may be a secret. */
+function unquoted(error: unknown): string {
+  const { name, mark } = error as { name?: unknown; mark?: { line?: unknown } };
+  if (name === "YAMLException") return `it is no YAML at line ${Number(mark?.line) + 1}`;
+  return name === "SyntaxError" ? "a credential plugin's answer is no JSON" : messageOf(error);
 }
 
 function endingWithin<T>(ms: number, promise: Promise<T>): Promise<T> {
