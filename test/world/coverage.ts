@@ -79,8 +79,10 @@ export function add(sum: number[], counts: Counts): void {
  * table can happen.
  */
 const impossible: Readonly<Record<string, readonly string[]>> = {
+  // It only reads.
+  candidate: ["answered 409"],
   // Its only exchange is the claim; the command of its last term is verified empty.
-  claiming: ["startFailed", "started", "exited", "guardFired", "guardReady", "emptied"],
+  claiming: ["answered 404", "startFailed", "started", "exited", "guardFired", "emptied"],
   // The tree is empty and the watchdog disarmed before the release is sent.
   releasing: ["startFailed", "started", "exited", "guardFired", "emptied"],
 };
@@ -108,8 +110,7 @@ export function cellsOf(counts: Counts): Cell[] {
 /** Cells that can happen, and did not. */
 export function emptyCells(counts: Counts): Cell[] {
   return cellsOf(counts).filter(
-    ({ phase, report, count }) =>
-      count === 0 && !impossible[phase]?.includes(report),
+    ({ phase, report, count }) => count === 0 && !impossible[phase]?.includes(report),
   );
 }
 

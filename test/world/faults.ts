@@ -111,6 +111,22 @@ export const faults: Readonly<Record<string, Fault>> = {
       return world.nowMs + 5000;
     },
   },
+  ambush: {
+    about: "SIGTERM, or the end of the watchdog, in the middle of the next claim or release",
+    strike: ({ world, leaseMs, replicas }) => {
+      const untilMs = world.nowMs + 2 * leaseMs;
+      const phase = world.pick(["claiming", "releasing"]);
+      const signals = world.chance(0.6);
+      const watch = () => {
+        const victim = replicas.find((replica) => replica.phase === phase);
+        if (victim === undefined) return world.nowMs < untilMs && world.after(1, watch);
+        if (signals) victim.terminate();
+        else victim.process?.loseGuard();
+      };
+      watch();
+      return untilMs;
+    },
+  },
   exits: {
     about: "the command ends by itself at this moment",
     strike: ({ world, replicas }) => {

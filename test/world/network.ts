@@ -102,7 +102,13 @@ export class Link {
 
   /** Opens a stream; in a black hole it falls silent for ever, as a TCP connection does. */
   watch({ path, id }: WatchOrder, tell: Tell): () => void {
-    const stream = new StreamEnd(this.#world, id, tell, () => this.#weather, () => this.#delay());
+    const stream = new StreamEnd(
+      this.#world,
+      id,
+      tell,
+      () => this.#weather,
+      () => this.#delay(),
+    );
     if (this.#isRefusing()) {
       this.#refuse(id, tell);
       return () => stream.close();
@@ -147,14 +153,14 @@ export class Link {
   }
 
   #lateness(): number {
-    return this.#world.chance(this.#weather.late) ? this.#world.between(0, this.#weather.lateMs) : 0;
+    return this.#world.chance(this.#weather.late)
+      ? this.#world.between(0, this.#weather.lateMs)
+      : 0;
   }
 
   #delay(): number {
     const isSlow = this.#world.chance(this.#weather.slow);
-    return isSlow
-      ? this.#world.between(50, this.#weather.slowMs)
-      : this.#world.between(0.2, 8);
+    return isSlow ? this.#world.between(50, this.#weather.slowMs) : this.#world.between(0.2, 8);
   }
 }
 
@@ -172,13 +178,7 @@ class StreamEnd {
   #lastAtMs = 0;
   #isDead = false;
 
-  constructor(
-    world: World,
-    id: string,
-    tell: Tell,
-    weather: () => Weather,
-    delay: () => number,
-  ) {
+  constructor(world: World, id: string, tell: Tell, weather: () => Weather, delay: () => number) {
     this.#world = world;
     this.#id = id;
     this.#tell = tell;

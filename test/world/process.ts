@@ -96,6 +96,7 @@ export class LiveProcess implements Process {
       this.#stalls -= 1;
       this.resumedAtMs = this.#world.nowMs;
       this.#work();
+      if (this.#stalls === 0) this.report({ type: "tick" });
     });
   }
 
@@ -145,7 +146,8 @@ export class LiveProcess implements Process {
 
   #tickAt(at: Instant, alarm: number): void {
     this.#laterOwn(at - this.machine.now().instant, () => {
-      if (alarm === this.#alarm) this.report({ type: "tick" });
+      // A loop that is stalled looks at the clock once it has taken what waits.
+      if (alarm === this.#alarm && this.#stalls === 0) this.report({ type: "tick" });
     });
   }
 
@@ -225,7 +227,7 @@ export class LiveProcess implements Process {
     this.#guard += 1;
     const guard = this.#guard;
     if (at === undefined || !this.#guardWorks) return;
-    this.#later(this.#world.between(0, 2), () => this.report({ type: "guardReady", at }));
+    this.#later(this.#soon(), () => this.report({ type: "guardReady", at }));
     this.#laterOwn(at - this.machine.now().instant, () =>
       this.#later(this.#world.between(0, watchdogLatenessMs), () => {
         if (guard !== this.#guard || !this.#guardWorks) return;
@@ -238,7 +240,7 @@ export class LiveProcess implements Process {
   #start(token: string): void {
     if (this.failsToStart) {
       this.failsToStart = false;
-      this.#later(1, () =>
+      this.#later(this.#soon(), () =>
         this.report({ type: "startFailed", errno: "EAGAIN", message: "no process left" }),
       );
       return;
@@ -258,9 +260,14 @@ export class LiveProcess implements Process {
     });
     this.tree = tree;
     this.#witness.started(tree, this);
-    this.#later(world.between(0.5, 3), () => this.report({ type: "started", pid: 2 }));
+    this.#later(this.#soon(), () => this.report({ type: "started", pid: 2 }));
     // Some commands end by themselves.
     if (world.chance(0.1)) this.#later(world.between(5, 20_000), () => tree.exit());
+  }
+
+  /** What another thread or the kernel takes, which is seldom long. */
+  #soon(): number {
+    return this.#world.chance(0.02) ? this.#world.between(2, 200) : this.#world.between(0, 2);
   }
 
   #exited(ending: Ending): void {

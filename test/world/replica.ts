@@ -47,9 +47,13 @@ export class Replica {
     return this.#process?.isOver === true ? undefined : this.#process;
   }
 
-  get isLeading(): boolean {
+  get phase(): string {
     const program = this.process?.program;
-    return program?.name === "running" && program.election.phase.name === "leading";
+    return program?.name === "running" ? program.election.phase.name : "";
+  }
+
+  get isLeading(): boolean {
+    return this.phase === "leading";
   }
 
   boot(): void {
@@ -64,8 +68,7 @@ export class Replica {
       timing,
     };
     const id = `${name}.${generation}.${this.#pods}-${this.#starts}`;
-    const restart = () =>
-      this.machine.after(this.#world.between(100, 2000), () => this.boot());
+    const restart = () => this.machine.after(this.#world.between(100, 2000), () => this.boot());
     this.#process = new LiveProcess(around, this.#facts(id), id, name, restart);
     this.#process.begin();
   }

@@ -9,6 +9,8 @@ import { Coverage, type Counts } from "./coverage.ts";
 import { faultNames, faults, type Ground } from "./faults.ts";
 import { Machine } from "./machine.ts";
 import { calm, Link } from "./network.ts";
+import { newPeer, type Peer, strikePeer } from "./peers.ts";
+import { type Profile, profileNamed } from "./profiles.ts";
 import { Replica } from "./replica.ts";
 import { Server } from "./server.ts";
 import type { Witness } from "./witness.ts";
@@ -16,8 +18,7 @@ import { World } from "./world.ts";
 
 export interface RunOptions {
   readonly seed: number;
-  /** How much faster one node's clock may be than another's: ρ, or more to see it break. */
-  readonly drift?: number;
+  readonly profile?: Profile;
   /** The strikes by their number that are left out: what a failing run does not need. */
   readonly without?: ReadonlySet<number>;
   /** Made once the world is there; told everything. */
@@ -29,7 +30,7 @@ export interface Strike {
   readonly number: number;
   readonly atMs: number;
   readonly fault: string;
-  /** Its number, or the leader, whoever that is then. */
+  /** Its number, client-go's after ours, or the leader, whoever that is then. */
   readonly victim: number | "leader";
 }
 
@@ -52,11 +53,13 @@ const durations: readonly Durations[] = [
   { leaseSeconds: 15, renewDeadlineSeconds: 10, retrySeconds: 2 },
 ];
 
+const operators = ["deleted", "emptied", "edited"];
+
 /** At least so long, and long enough for the longest wait once faults have ceased. */
 const leastMs = 120_000;
 
 export function run(options: RunOptions): RunResult {
-  const { seed, drift = clockDrift, without, watch = () => [] } = options;
+  const { seed, profile = profileNamed("contract"), without, watch = () => [] } = options;
   const world = new World(seed);
   const chosen = world.pick(durations);
   const timing = deriveTiming(chosen);
@@ -71,16 +74,30 @@ export function run(options: RunOptions): RunResult {
     others: [coverage, ...watch(world)],
   });
   const server = new Server(world, seed, (commit) => jury.committed(commit));
-  const replicas = cast(world, server, jury, chosen, drift);
-  const ground: Ground = { world, server, replicas, leaseMs, reuse: (old) => reuse(ground, jury, old) };
-  for (const replica of replicas) world.after(world.between(0, 3000), () => replica.boot());
-  const strikes = plan(world, replicas.length, leaseMs, faultyMs);
+  const replicas = cast(world, server, jury, chosen, profile);
+  const peers = castPeers(world, server, jury, chosen, profile);
+  const ground: Ground = {
+    world,
+    server,
+    replicas,
+    leaseMs,
+    reuse: (old) => reuse(ground, jury, old),
+  };
+  for (const member of [...replicas, ...peers.map(({ replica }) => replica)]) {
+    world.after(world.between(0, 3000), () => member.boot());
+  }
+  const strikes = plan(world, replicas.length, peers.length, leaseMs, faultyMs);
   for (const strike of strikes) {
     if (without?.has(strike.number) === true) continue;
-    world.after(strike.atMs, () => carryOut(ground, jury, strike));
+    const peer =
+      typeof strike.victim === "number" ? peers[strike.victim - replicas.length] : undefined;
+    world.after(strike.atMs, () => {
+      if (peer === undefined) carryOut(ground, jury, strike);
+      else jury.struck("peer", strikePeer(world, peer, leaseMs));
+    });
   }
   world.run(faultyMs);
-  settle(ground);
+  settle(ground, peers);
   // A stop in calm times, whatever else there was.
   world.after(calmMs - leaseMs, () => {
     replicas.find(({ isLeading }) => isLeading)?.terminate();
@@ -104,10 +121,11 @@ function cast(
   server: Server,
   jury: Jury,
   chosen: Durations,
-  drift: number,
+  { drift, goPeers }: Profile,
 ): Replica[] {
   const timing = deriveTiming(chosen);
-  const names = ["a", "b", "c", "d", "e"].slice(0, world.pick([3, 3, 3, 4, 5]));
+  const count = goPeers > 0 ? 2 : world.pick([3, 3, 3, 4, 5]);
+  const names = ["a", "b", "c", "d", "e"].slice(0, count);
   const variables = variablesOf(world, chosen);
   return names.map((name, number) => {
     // The extremes break first, so they are drawn often.
@@ -116,6 +134,23 @@ function cast(
     const options = { name, variables, timing, isPid1: world.chance(0.7) };
     return new Replica(world, machine, new Link(world, server), jury, options);
   });
+}
+
+function castPeers(
+  world: World,
+  server: Server,
+  jury: Jury,
+  { leaseSeconds, renewDeadlineSeconds, retrySeconds }: Durations,
+  { drift, goPeers }: Profile,
+): Peer[] {
+  return ["g", "h"].slice(0, goPeers).map((identity) =>
+    newPeer(world, server, jury, identity, {
+      leaseMs: leaseSeconds * 1000,
+      renewDeadlineMs: renewDeadlineSeconds * 1000,
+      retryMs: retrySeconds * 1000,
+      clockRate: world.between(1, 1 + drift),
+    }),
+  );
 }
 
 function newMachine(world: World, clockRate: number): Machine {
@@ -159,12 +194,20 @@ function variablesOf(world: World, chosen: Durations): Readonly<Record<string, s
 }
 
 /** Strikes one after another, and several at once. */
-function plan(world: World, replicas: number, leaseMs: number, untilMs: number): Strike[] {
+function plan(
+  world: World,
+  replicas: number,
+  peers: number,
+  leaseMs: number,
+  untilMs: number,
+): Strike[] {
+  // Whoever deletes or edits the Lease beside client-go's electors breaks A8: they create it anew.
+  const choices = peers > 0 ? faultNames.filter((name) => !operators.includes(name)) : faultNames;
   const strikes: Strike[] = [];
   for (let atMs = 2000; atMs < untilMs; atMs += world.between(100, 1.2 * leaseMs)) {
     const number = strikes.length;
-    const victim = world.chance(0.5) ? "leader" : Math.floor(world.between(0, replicas));
-    strikes.push({ number, atMs, fault: world.pick(faultNames), victim });
+    const victim = world.chance(0.5) ? "leader" : Math.floor(world.between(0, replicas + peers));
+    strikes.push({ number, atMs, fault: world.pick(choices), victim });
   }
   return strikes;
 }
@@ -178,7 +221,7 @@ function carryOut(ground: Ground, jury: Jury, { fault, victim }: Strike): void {
 }
 
 /** All faults cease that are still felt; what sleeps or is stalled wakes by itself. */
-function settle({ server, replicas }: Ground): void {
+function settle({ server, replicas }: Ground, peers: readonly Peer[]): void {
   server.disturb();
-  for (const { link } of replicas) link.weather = calm;
+  for (const { link } of [...replicas, ...peers]) link.weather = calm;
 }

@@ -1,6 +1,7 @@
 /** A small simulation: every rule holds, and somebody leads once the faults cease. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { profileNamed } from "./profiles.ts";
 import { run } from "./run.ts";
 
 const seeds = 300;
@@ -25,5 +26,5 @@ test("run() shows two commands at once where the clocks drift beyond ρ", () => 
 });
 
 function overlaps(seed: number): boolean {
-  return run({ seed, drift: 0.9 }).violations.some(({ rule }) => rule === "S1");
+  return run({ seed, profile: profileNamed("drift") }).violations.some(({ rule }) => rule === "S1");
 }

@@ -26,7 +26,9 @@ export class Story implements Witness {
   }
 
   started(tree: Tree, process?: Process): void {
-    this.say(`${(process?.id ?? tree.options.owner).padEnd(8)} RUNS with token ${tree.options.token}`);
+    this.say(
+      `${(process?.id ?? tree.options.owner).padEnd(8)} RUNS with token ${tree.options.token}`,
+    );
   }
 
   emptied(tree: Tree): void {

@@ -36,7 +36,9 @@ export class Deadline implements Witness {
       } else {
         this.#armed.add(process);
         const late =
-          confirmedAt === undefined ? Infinity : order.at - later(confirmedAt, process.timing.killMs);
+          confirmedAt === undefined
+            ? Infinity
+            : order.at - later(confirmedAt, process.timing.killMs);
         if (late <= 0) continue;
         this.#verdicts.violated("S3", `${process.id} moves H ${late.toFixed(0)} ms too far`);
       }
@@ -48,10 +50,14 @@ export class Deadline implements Witness {
     const { confirmedAt } = this.#ledger.of(process);
     if (confirmedAt === undefined) return;
     const { machine, timing } = process;
-    const lateMs = machine.now().instant - later(confirmedAt, timing.killMs + graceMs * machine.rate);
+    const lateMs =
+      machine.now().instant - later(confirmedAt, timing.killMs + graceMs * machine.rate);
     const isStuck = tree.stuckUntilMs > this.#verdicts.nowMs - graceMs;
     const isWaking = this.#verdicts.nowMs - machine.wokeAtMs <= graceMs;
     if (lateMs <= 0 || isStuck || isWaking || machine.sleeps) return;
-    this.#verdicts.violated("S3", `${process.id}'s tree lives ${lateMs.toFixed(0)} ms beyond H + W + κ`);
+    this.#verdicts.violated(
+      "S3",
+      `${process.id}'s tree lives ${lateMs.toFixed(0)} ms beyond H + W + κ`,
+    );
   }
 }

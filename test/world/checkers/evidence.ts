@@ -42,9 +42,13 @@ function isEvidence({ opened, writes, ownVersion }: Book, { lease, version }: Si
   if (lease === "missing") return true;
   const { holder, termMark } = opened.claim.lease;
   const isOurs = lease.holder === holder && lease.termMark === termMark;
-  return !(isOurs && [...writes.values()].some((write) => write.lease.renewTime === lease.renewTime));
+  return !(
+    isOurs && [...writes.values()].some((write) => write.lease.renewTime === lease.renewTime)
+  );
 }
 
 function textOf({ by, lease }: Sight): string {
-  return lease === "missing" ? `a ${by} shows no Lease` : `a ${by} shows ${JSON.stringify(lease.holder)}`;
+  return lease === "missing"
+    ? `a ${by} shows no Lease`
+    : `a ${by} shows ${JSON.stringify(lease.holder)}`;
 }

@@ -65,6 +65,8 @@ export class Exclusion implements Witness {
     const nowMs = this.#verdicts.nowMs;
     this.terms += 1;
     for (const other of this.#alive.values()) {
+      // What client-go's electors do to each other is none of ours.
+      if (process === undefined && other.process === undefined) continue;
       const excuse = this.#excuseOf(other, process);
       if (excuse === undefined) {
         const text = `${tree.options.owner} starts while ${other.tree.options.owner} runs`;

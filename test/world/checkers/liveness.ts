@@ -105,7 +105,10 @@ export class Liveness implements Witness {
     if (emptiedAtMs === undefined || !this.#isCalmFor(emptiedAtMs, this.#leaseMs)) return;
     const ms = this.#verdicts.nowMs - emptiedAtMs;
     if (ms <= releaseMs) return;
-    this.#verdicts.violated("L3", `${process.id} releases ${ms.toFixed(0)} ms after its tree ended`);
+    this.#verdicts.violated(
+      "L3",
+      `${process.id} releases ${ms.toFixed(0)} ms after its tree ended`,
+    );
   }
 
   #judgeStop({ process, now }: Step): void {
