@@ -1,8 +1,9 @@
 /**
  * Runs the tests that this machine can run, and says in a line each which it leaves out and why.
  *
- * `npm test` runs all but `*.long.test.js`; `npm run test:long` (`--long`) runs only those. With
- * `CI=true` nothing may be left out.
+ * `npm test` runs the quick tests, `npm run test:long` (`--long`) those in `*.long.test.js`, and `npm
+ * run test:nightly` (`--nightly`) those in `*.nightly.test.js`. With `CI=true` nothing may be left out.
+ * What the tests of the fault matrix come to is kept for `npm run matrix`.
  */
 
 import { readdir } from "node:fs/promises";
@@ -11,13 +12,25 @@ import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { buildElector } from "./interop/build.ts";
+import { keepResults, nameOf, type Result, rowsOf } from "./matrix/results.ts";
 
 const root = import.meta.dirname;
 const concurrency = 2;
 
-// Per file: a slow machine needs a tenth of it.
-const shortLimitMs = 5 * 60_000;
-const longLimitMs = 40 * 60_000;
+interface Tier {
+  readonly has: (file: string) => boolean;
+  /** Per file: a slow machine needs a tenth of it. */
+  readonly limitMs: number;
+}
+
+const isNightly = (file: string): boolean => file.endsWith(".nightly.test.js");
+const isLong = (file: string): boolean => file.endsWith(".long.test.js");
+
+const tiers: Readonly<Record<string, Tier>> = {
+  "--nightly": { has: isNightly, limitMs: 6 * 3_600_000 },
+  "--long": { has: isLong, limitMs: 40 * 60_000 },
+};
+const quick: Tier = { has: (file) => !isNightly(file) && !isLong(file), limitMs: 5 * 60_000 };
 
 interface Suite {
   readonly folder: string;
@@ -31,15 +44,15 @@ const suites: readonly Suite[] = [
   { folder: "interop", title: "client-go suite", misses: missingElector },
 ];
 
-process.exitCode = await main(process.argv.includes("--long"));
+process.exitCode = await main(tiers[process.argv[2] ?? ""] ?? quick);
 
-async function main(long: boolean): Promise<number> {
+async function main({ has, limitMs }: Tier): Promise<number> {
   const startedAt = performance.now();
-  const wanted = (await findTests(root)).filter((file) => file.endsWith(".long.test.js") === long);
+  const wanted = (await findTests(root)).filter(has);
   const { files, leftOut } = await select(wanted);
   for (const line of leftOut) say(line);
   if (leftOut.length > 0 && process.env["CI"] === "true") return 1;
-  const { passed, failed } = await runTests(files, long ? longLimitMs : shortLimitMs);
+  const { passed, failed } = await runTests(files, limitMs);
   if (passed === 0) say("no test was run");
   say(`total time ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
   return passed > 0 && failed === 0 ? 0 : 1;
@@ -94,16 +107,26 @@ async function runTests(files: readonly string[], limitMs: number): Promise<Outc
   if (files.length === 0) return { passed: 0, failed: 0 }; // for no files, run() looks for some itself
   let passed = 0;
   let failed = 0;
+  const found: Result[] = [];
+  const note = (
+    { name, file = "" }: { name: string; file?: string },
+    outcome: Result["outcome"],
+  ) => {
+    if (rowsOf(name).length > 0) found.push({ file: nameOf(file), title: name, outcome });
+  };
   const results = run({ files, concurrency, timeout: limitMs });
-  results.on("test:pass", ({ skip }) => {
-    if (skip === undefined) passed += 1;
+  results.on("test:pass", (data) => {
+    if (data.skip === undefined) passed += 1;
+    note(data, data.skip === undefined ? "passed" : "skipped");
   });
-  results.on("test:fail", () => {
+  results.on("test:fail", (data) => {
     failed += 1;
+    note(data, "failed");
   });
   const report = results.compose(new spec());
   report.pipe(process.stdout);
   await finished(report);
+  keepResults(found, files);
   return { passed, failed };
 }
 

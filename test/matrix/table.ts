@@ -1,0 +1,54 @@
+/**
+ * Writes `docs/fault-matrix.md`: each row of the fault matrix, the tests that prove it, and what they
+ * last came to on this machine.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { readResults, type Result, rowsOf } from "./results.ts";
+import { rows } from "./rows.ts";
+import { unrunnable } from "./unrunnable.ts";
+
+const path = join(import.meta.dirname, "../../../docs/fault-matrix.md");
+
+const head = `# The fault matrix
+
+Each row is a fault that is done for real (tiers i and n) or simulated (u), and what has to happen is
+asserted by the tests named: beside its own effect always that no two commands run at once. The table is
+written by \`npm run matrix\` from what \`npm test\`, \`npm run test:long\` and \`npm run test:nightly\` last
+came to.
+
+| row | fault | tier | tests | last result |
+|---|---|---|---|---|
+`;
+
+const results = readResults();
+const lines = Object.entries(rows).map(([name, { fault, tier }]) => {
+  const found = results.filter(({ title }) => rowsOf(title).includes(name));
+  return `| ${name} | ${fault} | ${tier} | ${filesOf(found)} | ${outcomeOf(name, found)} |`;
+});
+writeFileSync(path, `${head}${lines.join("\n")}\n`);
+const missing = Object.keys(rows).filter(
+  (name) => !results.some((it) => rowsOf(it.title).includes(name)),
+);
+process.stdout.write(`${lines.length} rows, without a test: ${missing.join(" ") || "none"}\n`);
+
+function filesOf(found: readonly Result[]): string {
+  const files = [...new Set(found.map(({ file }) => file))].sort();
+  return files.map((file) => `${file.replace(/\.test$/, "")} (${countOf(found, file)})`).join(", ");
+}
+
+function countOf(found: readonly Result[], file: string): number {
+  return found.filter((result) => result.file === file).length;
+}
+
+function outcomeOf(name: string, found: readonly Result[]): string {
+  const of = (outcome: Result["outcome"]) => found.filter((it) => it.outcome === outcome).length;
+  const reasons = Object.entries(unrunnable).filter(([part]) => part.split(" ", 1)[0] === name);
+  const told = [
+    ...(of("passed") > 0 ? [`${of("passed")} passed`] : []),
+    ...(of("failed") > 0 ? [`**${of("failed")} failed**`] : []),
+    ...(of("skipped") > 0 ? [`${of("skipped")} skipped`] : []),
+    ...reasons.map(([part, reason]) => `not run: ${part.slice(name.length).trim()} (${reason})`),
+  ];
+  return told.join("; ") || "**no test**";
+}
