@@ -19,6 +19,9 @@ export class StartGate implements Witness {
   }
 
   stepped({ process, orders, now }: Step): void {
+    if (this.#ledger.sent?.kind === "claim" && process.tree !== undefined) {
+      this.#verdicts.violated("S2", `${process.id} claims while its last tree lives`);
+    }
     if (!orders.some(({ type }) => type === "start")) return;
     const { opened, confirmedAt, open, writes } = this.#ledger.of(process);
     const deny = (why: string) => this.#verdicts.violated("S2", `${process.id} starts ${why}`);
