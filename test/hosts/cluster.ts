@@ -54,8 +54,11 @@ export interface Cluster {
   endpoints(name: string): ApiObject | undefined;
   /** Waits for so many confirmed renewals more than there are now. */
   renewals(lease: string, count: number): Promise<Seen[]>;
-  /** Leaves every request of this replica without an answer, until the function returned is called. */
-  silence(lease: string, identity: string): () => void;
+  /**
+   * Leaves requests of this replica without an answer, all or of these kinds, until the function
+   * returned is called.
+   */
+  silence(lease: string, identity: string, ...what: readonly Seen["what"][]): () => void;
   /** Starts the entry point as a replica; its identity is `one` unless told. */
   start(t: TestContext, options: ReplicaOptions): Promise<Bin>;
   close(): Promise<void>;
@@ -107,7 +110,7 @@ export async function openCluster(): Promise<Cluster> {
       await until(() => find().length >= before + count, `${count} renewals of ${lease}`);
       return find().slice(before);
     },
-    silence: (lease, identity) => ledger.silence({ lease, identity }),
+    silence: (lease, identity, ...what) => ledger.silence({ lease, identity }, what),
     start: (t, options) => startReplica(t, { ledger, api, caPem }, options),
     close: () => api.close(),
   };
@@ -134,7 +137,7 @@ class Ledger {
   readonly #replicas = new Map<string, Replica>();
   readonly #store: ApiStore;
   readonly #seen: Seen[] = [];
-  readonly #silent = new Set<string>();
+  readonly #silent = new Map<string, readonly Seen["what"][]>();
 
   constructor(store: ApiStore) {
     this.#store = store;
@@ -151,9 +154,9 @@ class Ledger {
     this.#store.admit(token, replica.identity);
   }
 
-  silence(replica: Replica): () => void {
+  silence(replica: Replica, what: readonly Seen["what"][]): () => void {
     const name = nameOf(replica);
-    this.#silent.add(name);
+    this.#silent.set(name, what);
     return () => this.#silent.delete(name);
   }
 
@@ -161,9 +164,10 @@ class Ledger {
   take(request: ApiRequest, response: ServerResponse): boolean {
     const replica = this.#replicas.get(request.token ?? "");
     if (replica === undefined) return false;
-    if (this.#silent.has(nameOf(replica))) return true;
     const body = parse(request.body ?? "");
     const what = kindOf(request, body);
+    const silent = this.#silent.get(nameOf(replica));
+    if (silent?.length === 0 || silent?.includes(what)) return true;
     const needsLook = what === "claim" || what === "release" || what === "endpoints";
     const tree = needsLook ? treeUnder(replica.lease) : [];
     const addresses = needsLook ? addressesOf(this.read(`${allEndpoints}/${replica.lease}`)) : [];

@@ -1,4 +1,4 @@
-/** Rows P6 to P8 and P15 to P17: how the command ends, and how the entry point ends after it. */
+/** Rows P6 to P8, P16 and P17: how the command ends, and how the entry point ends after it. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { after, before, describe, it, type TestContext } from "node:test";
 import { endProcess, needsPidNamespace } from "../support/processes.ts";
 import { isNodeHost, scratchFolder } from "./bin.ts";
 import { assertReleases, calm, type Cluster, openCluster } from "./cluster.ts";
-import { isEmpty, programOf, treeUnder, untilTree } from "./observer.ts";
+import { programOf, treeUnder, untilTree } from "./observer.ts";
 
 const pid1 = needsPidNamespace();
 
@@ -26,22 +26,6 @@ const refused = [
   { what: "a file that is not executable", argv: (folder: string) => `${folder}/data`, code: 126 },
   { what: "a folder", argv: (folder: string) => `${folder}/folder`, code: 126 },
   { what: "a foreign program", argv: (folder: string) => `${folder}/foreign`, code: 126 },
-] as const;
-
-/** Node runs each in an event of its own. */
-const faults = [
-  {
-    what: "an uncaught exception",
-    hook: 'process.once("SIGUSR2", () => { throw new Error("planted"); })',
-  },
-  {
-    what: "an unhandled rejection",
-    hook: 'process.once("SIGUSR2", () => { Promise.reject(new Error("planted")); })',
-  },
-  {
-    what: "a stack overflow",
-    hook: 'process.once("SIGUSR2", () => { const sink = () => 1 + sink(); sink(); })',
-  },
 ] as const;
 
 /** Each is forked twice, and in a session of its own. */
@@ -149,44 +133,6 @@ describe("the command's end", { concurrency: 4, timeout: 100_000 }, () => {
       assert.deepEqual(treeUnder(lease), []);
     });
   }
-
-  for (const { what, hook } of faults) {
-    it(`P15 ${what} kills the tree and keeps the lease: 70`, {
-      skip: !isNodeHost && "the fault is planted through a variable of Node",
-    }, async (t) => {
-      const lease = `fault-${what.replaceAll(" ", "-")}`;
-      const argv = ["sh", "-c", "trap '' TERM; echo ready; sleep 60"];
-      const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(hook)}` };
-      const bin = await cluster.start(t, { lease, argv, env });
-      await bin.output.first(/^ready/);
-      bin.signal("SIGUSR2");
-      assert.deepEqual(await bin.ended, { code: 70, signal: null }, bin.log.text);
-      assert.deepEqual(treeUnder(lease), []);
-      assert.match(bin.log.text, /this is a bug: .*planted|Maximum call stack/);
-      assert.deepEqual(cluster.seen(lease, "release"), []);
-      assert.equal(cluster.holder(lease), "one");
-    });
-  }
-
-  it("P15 abort() as PID 1 takes the tree with it", {
-    skip: pid1.skip || (!isNodeHost && "the fault is planted through a variable of Node"),
-  }, async (t) => {
-    const hook = 'process.once("SIGUSR2", () => process.abort())';
-    const argv = ["sh", "-c", "trap '' TERM; echo ready; sleep 60"];
-    const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(hook)}` };
-    const bin = await cluster.start(t, {
-      lease: "abort",
-      argv,
-      env,
-      asPid1: true,
-      before: ["sh", "-c", 'ulimit -c 0; exec "$@"', "sh"],
-    });
-    await bin.output.first(/^ready/);
-    bin.signal("SIGUSR2");
-    await bin.ended;
-    await untilTree("abort", isEmpty, "the tree is dead", 1000);
-    assert.deepEqual(cluster.seen("abort", "release"), []);
-  });
 
   for (const round of [1, 2, 3, 4, 5, 6]) {
     it(`P16 the command ends as SIGTERM comes (${round}): one exit, one release`, async (t) => {

@@ -15,5 +15,6 @@ export const unrunnable: Readonly<Record<string, string>> = {
     "the Node host has neither: bare it is documented as unsafe, and refused by STRICT",
   "P14 memory cgroup":
     "the kernel's SIGKILL is sent by the test, and V8's own limit stands in for the cgroup's",
+  "F7 24 h soak": "a thousand changes of term stand in for the day: five minutes",
   "P19 descriptors above 2, bytes that are no UTF-8": "Node keeps neither for its children",
 };

@@ -9,7 +9,7 @@ import {
   until,
 } from "../support/processes.ts";
 
-test("become() P19 runs the command in the host's session and ends as it ends", async (t) => {
+test("P19 become() runs the command in the host's session and ends as it ends", async (t) => {
   const folder = temporaryFolder(t);
   const env = { ...process.env, DIR: folder };
   const ends: readonly (readonly [string, unknown])[] = [
@@ -27,7 +27,7 @@ test("become() P19 runs the command in the host's session and ends as it ends", 
 });
 
 test(
-  "become() P19 passes signals on and ends as PID 1 with 128 and the signal",
+  "P19 become() passes signals on and ends as PID 1 with 128 and the signal",
   needsPidNamespace(),
   async (t) => {
     const folder = temporaryFolder(t);

@@ -21,7 +21,7 @@ function fakeSources(): ClockSources & { monotonic: number; up: number; wall: nu
   };
 }
 
-test("createClock() C3 counts a suspend, in which the monotonic clock stands still", () => {
+test("C3 createClock() counts a suspend, in which the monotonic clock stands still", () => {
   const sources = fakeSources();
   const clock = createClock(sources);
   const before = clock.now().instant;
@@ -51,7 +51,7 @@ test("createClock() never goes back, whatever the phase of the uptime's ticks", 
   }
 });
 
-test("createClock() C4 takes no notice of the wall clock", () => {
+test("C4 createClock() takes no notice of the wall clock", () => {
   const sources = fakeSources();
   const clock = createClock(sources);
   const before = clock.now();
@@ -61,7 +61,7 @@ test("createClock() C4 takes no notice of the wall clock", () => {
   assert.equal(after.wallMs, -3_600_000);
 });
 
-test("createClock() C6 throws when a clock goes back", () => {
+test("C6 createClock() throws when a clock goes back", () => {
   for (const name of ["up", "monotonic"] as const) {
     const sources = fakeSources();
     const clock = createClock(sources);
@@ -71,7 +71,7 @@ test("createClock() C6 throws when a clock goes back", () => {
   }
 });
 
-test("createClock() C6 throws when a clock is unreadable", () => {
+test("C6 createClock() throws when a clock is unreadable", () => {
   for (const unreadable of [Number.NaN, -1, Number.POSITIVE_INFINITY]) {
     const sources = fakeSources();
     sources.up = unreadable;

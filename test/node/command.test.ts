@@ -54,13 +54,13 @@ async function outcomeOf(t: TestContext, script: string): Promise<CommandReport 
   return reports[1];
 }
 
-test("start() P6 reports each exit code", async (t) => {
+test("P6 start() reports each exit code", async (t) => {
   for (const code of [0, 1, 2, 7, 126, 127, 128, 137, 143, 255]) {
     assert.deepEqual(await outcomeOf(t, `exit ${code}`), { type: "exited", code });
   }
 });
 
-test("start() P6 reports each fatal signal", async (t) => {
+test("P6 start() reports each fatal signal", async (t) => {
   const harmless = [
     "SIGCHLD",
     "SIGCONT",
@@ -93,7 +93,7 @@ test("start() gives a session of its own, the first word, the variables and no s
   assert.equal(trees[0]?.root, pid);
 });
 
-test("start() P7 names what cannot be started, before and at the start", (t) => {
+test("P7 start() names what cannot be started, before and at the start", (t) => {
   const folder = temporaryFolder(t);
   const file = (name: string, content: string | Buffer, mode: number) => {
     writeFileSync(join(folder, name), content);
@@ -130,7 +130,7 @@ test("start() P7 names what cannot be started, before and at the start", (t) => 
   }
 });
 
-test("start() P7 names what only the kernel can tell", async (t) => {
+test("P7 start() names what only the kernel can tell", async (t) => {
   const folder = temporaryFolder(t);
   writeFileSync(join(folder, "script"), "#!/no/such/interpreter\n", { mode: 0o755 });
   const without = stage(t, [join(folder, "script")]);
@@ -194,7 +194,7 @@ test("kill() answers each order with one emptied, also with no command", async (
   await until(() => reports.length >= 8, "a second command has come and gone");
 });
 
-test("kill() P8 ends 200 daemons before it reports the tree empty", async (t) => {
+test("P8 kill() ends 200 daemons before it reports the tree empty", async (t) => {
   const script = `for i in $(seq 200); do setsid sh -c 'sleep 1000 & echo $! >> $DIR/pids'; done
     echo 1 > $DIR/ready`;
   const { command, reports, folder } = stage(t, ["sh", "-c", script]);
@@ -224,7 +224,7 @@ test("start() leaves standard input to the command", async (t) => {
 });
 
 test(
-  "kill() P18 as PID 1 ends what has neither mark, session nor parent",
+  "P18 kill() as PID 1 ends what has neither mark, session nor parent",
   needsPidNamespace(),
   async (t) => {
     const folder = temporaryFolder(t);

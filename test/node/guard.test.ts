@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { Worker } from "node:worker_threads";
+import { setEnvironmentData, Worker } from "node:worker_threads";
 import { later } from "../../src/core/protocol.ts";
 import { createClock } from "../../src/node/clock.ts";
 import { createGuard, type Guard, type GuardReport } from "../../src/node/command/guard.ts";
@@ -67,7 +67,9 @@ test("createGuard() kills at the deadline and not before", async (t) => {
   const { guard, reports } = openGuard(t);
   const tree = startSleeper(t);
   guard.protect(tree);
-  const at = later(clock.now().instant, 300);
+  guard.arm(later(clock.now().instant, 60_000));
+  await until(() => reports.length === 1, "the thread runs");
+  const at = later(clock.now().instant, 600);
   guard.arm(at);
   while (clock.now().instant < at - 20) {
     assert.ok(isRunning(tree.root));
@@ -108,7 +110,7 @@ test("createGuard() kills a tree that is handed over after the deadline", async 
   await until(() => !isRunning(tree.root), "the tree is dead");
 });
 
-test("createGuard() C7 kills the whole tree while the loop is blocked", async (t) => {
+test("C7 createGuard() kills the whole tree while the loop is blocked", async (t) => {
   const folder = temporaryFolder(t);
   const script = `for i in 1 2 3; do setsid sh -c 'sleep 1000 & echo $! >> $DIR/pids'; done
     trap '' TERM; echo 1 > $DIR/ready; sleep 1000; sleep 1000`;
@@ -135,7 +137,7 @@ test("createGuard() C7 kills the whole tree while the loop is blocked", async (t
   await supervisor.first("exited");
 });
 
-test("createGuard() C7 kills as PID 1, marks or no marks", needsPidNamespace(), async (t) => {
+test("C7 createGuard() kills as PID 1, marks or no marks", needsPidNamespace(), async (t) => {
   const folder = temporaryFolder(t);
   const script = `env -i setsid sh -c 'sleep 1234.5 & exit'; echo 1 > "$DIR/ready"; sleep 1000`;
   const env = { ...process.env, DIR: folder };
@@ -149,7 +151,39 @@ test("createGuard() C7 kills as PID 1, marks or no marks", needsPidNamespace(), 
   assert.deepEqual(await supervisor.first("exited"), { type: "exited", signal: "SIGKILL" });
 });
 
-test("createGuard() C8 reports a thread that ends as lost, and says so again", async (t) => {
+test("C6 createGuard() kills at once when the thread cannot read its clock", async (t) => {
+  const reports: GuardReport[] = [];
+  const flag = new Int32Array(new SharedArrayBuffer(4));
+  const spoilt = `
+    import os from "node:os";
+    import { syncBuiltinESMExports } from "node:module";
+    import { getEnvironmentData } from "node:worker_threads";
+    const flag = getEnvironmentData("spoil");
+    const { uptime } = os;
+    os.uptime = () => (Atomics.load(flag, 0) === 1 ? Number.NaN : uptime());
+    syncBuiltinESMExports();`;
+  setEnvironmentData("spoil", flag);
+  const guard = createGuard({
+    report: (it) => reports.push(it),
+    startThread: (start) =>
+      new Worker(new URL("../../src/node/command/guard-worker.js", import.meta.url), {
+        workerData: start,
+        transferList: [start.port],
+        execArgv: ["--import", `data:text/javascript,${encodeURIComponent(spoilt)}`],
+      }),
+  });
+  t.after(() => guard.close());
+  const tree = startSleeper(t);
+  guard.protect(tree);
+  guard.arm(later(clock.now().instant, 60_000));
+  await until(() => reports.length === 1, "the deadline is confirmed");
+  flag[0] = 1;
+  await until(() => !isRunning(tree.root), "the tree is dead");
+  await until(() => reports.length === 2, "the loss is reported");
+  assert.equal(reports[1]?.type, "guardLost");
+});
+
+test("C8 createGuard() reports a thread that ends as lost, and says so again", async (t) => {
   const { guard, reports, thread } = openGuard(t);
   const at = later(clock.now().instant, 60_000);
   guard.arm(at);
@@ -162,7 +196,7 @@ test("createGuard() C8 reports a thread that ends as lost, and says so again", a
   assert.deepEqual(reports[2], lost);
 });
 
-test("createGuard() C8 reports a thread that fails as lost, with its reason", async (t) => {
+test("C8 createGuard() reports a thread that fails as lost, with its reason", async (t) => {
   const reports: GuardReport[] = [];
   const guard = createGuard({
     report: (it) => reports.push(it),
@@ -175,7 +209,7 @@ test("createGuard() C8 reports a thread that fails as lost, with its reason", as
   ]);
 });
 
-test("createGuard() C8 reports a thread that stalls as lost", async (t) => {
+test("C8 createGuard() reports a thread that stalls as lost", async (t) => {
   const reports: GuardReport[] = [];
   const stalled = `const { workerData } = require("node:worker_threads");
     workerData.port.postMessage({ type: "awake" });

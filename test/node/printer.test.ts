@@ -51,7 +51,7 @@ function assertUnharmed(findings: Findings): void {
 /** A printer that blocks would never end. */
 const timeout = 30_000;
 
-test("print() F1 goes on when a full pipe is never read", { timeout }, async (t) => {
+test("F1 print() goes on when a full pipe is never read", { timeout }, async (t) => {
   // The reader holds the pipe open and reads nothing until it is killed with its group.
   const fifo = join(temporaryFolder(t), "fifo");
   const child = startInShell(t, `mkfifo ${fifo}; exec 5<>${fifo}; exec "$0" "$@" 2>${fifo}`, [
@@ -63,7 +63,7 @@ test("print() F1 goes on when a full pipe is never read", { timeout }, async (t)
   assert.equal(code, 7);
 });
 
-test("print() F1 writes whole lines in order into a pipe that is read", async (t) => {
+test("F1 print() writes whole lines in order into a pipe that is read", async (t) => {
   const child = startInShell(t, `"$0" "$@" 2>&1 3>&3 | cat`, ["500", "100"]);
   const output = await text(child.stdout as Readable);
   const numbers = output
@@ -73,25 +73,25 @@ test("print() F1 writes whole lines in order into a pipe that is read", async (t
   assert.deepEqual(numbers, [...Array(500).keys()]);
 });
 
-test("print() F1 survives a pipe without a reader", async (t) => {
+test("F1 print() survives a pipe without a reader", async (t) => {
   const child = startInShell(t, `exec 2>&1; exec "$0" "$@"`, ["50", "10"]);
   child.stdout?.destroy();
   assertUnharmed(await findingsOf(child));
 });
 
-test("print() F1 survives a closed descriptor", async (t) => {
+test("F1 print() survives a closed descriptor", async (t) => {
   const child = startInShell(t, `exec "$0" "$@" 2>&-`, ["50", "10"]);
   assertUnharmed(await findingsOf(child));
 });
 
-test("print() F1 survives /dev/full", async (t) => {
+test("F1 print() survives /dev/full", async (t) => {
   const full = openSync("/dev/full", "w");
   const child = start(t, ["50", "10"], full);
   closeSync(full);
   assertUnharmed(await findingsOf(child));
 });
 
-test("print() F1 writes to a file at the offset it shares with others", async (t) => {
+test("F1 print() writes to a file at the offset it shares with others", async (t) => {
   const path = join(temporaryFolder(t), "log");
   writeFileSync(path, "");
   const file = openSync(path, "w");
@@ -103,14 +103,14 @@ test("print() F1 writes to a file at the offset it shares with others", async (t
   assert.equal(readFileSync(path, "utf8"), "line 0 \nline 1 \nline 2 \nline 0 \nline 1 \n");
 });
 
-test("print() F1 writes to a socket that is read", async (t) => {
+test("F1 print() writes to a socket that is read", async (t) => {
   const child = start(t, ["500", "100"], "pipe");
   const [output, findings] = await Promise.all([text(child.stderr as Readable), findingsOf(child)]);
   assertUnharmed(findings);
   assert.equal(output.trimEnd().split("\n").length, 500);
 });
 
-test("flush() F1 lets the process exit though a socket is never read", { timeout }, async (t) => {
+test("F1 flush() lets the process exit though a socket is never read", { timeout }, async (t) => {
   const child = start(t, ["3000", "500"], "pipe");
   child.stderr?.pause();
   assertUnharmed(await findingsOf(child));
@@ -118,7 +118,7 @@ test("flush() F1 lets the process exit though a socket is never read", { timeout
   assert.equal(code, 7);
 });
 
-test("print() F1 writes to a terminal", async (t) => {
+test("F1 print() writes to a terminal", async (t) => {
   const path = join(temporaryFolder(t), "typescript");
   const words = `'${process.execPath}' '${program}' 20 10`;
   const child = spawn("script", ["-qec", `${words} 3>/dev/null`, path], { stdio: "ignore" });

@@ -4,7 +4,7 @@ import type { Report } from "../../src/core/protocol.ts";
 import { catchableSignals, listenForSignals } from "../../src/node/signals.ts";
 import { needsPidNamespace, startSupervisor, until } from "../support/processes.ts";
 
-test("listenForSignals() P4 reports each signal, in order, and the host lives on", async (t) => {
+test("P4 listenForSignals() reports each signal, in order, and the host lives on", async (t) => {
   const supervisor = await startSupervisor(t, { argv: ["true"] });
   for (const signal of catchableSignals) {
     const count = supervisor.reports.length;
@@ -15,7 +15,7 @@ test("listenForSignals() P4 reports each signal, in order, and the host lives on
   assert.deepEqual(seen, catchableSignals);
 });
 
-test("listenForSignals() P5 is neither stopped by SIGTSTP nor debugged by SIGUSR1", async (t) => {
+test("P5 listenForSignals() is neither stopped by SIGTSTP nor debugged by SIGUSR1", async (t) => {
   const supervisor = await startSupervisor(t, { argv: ["true"] });
   for (const signal of ["SIGUSR1", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGTERM"] as const) {
     process.kill(supervisor.child.pid!, signal);
@@ -44,7 +44,7 @@ test("listenForSignals() returns its undoing", () => {
   );
 });
 
-test("listenForSignals() P1 hears signals as PID 1", needsPidNamespace(), async (t) => {
+test("P1 listenForSignals() hears signals as PID 1", needsPidNamespace(), async (t) => {
   const supervisor = await startSupervisor(t, {
     argv: ["sh", "-c", "kill -TERM 1; sleep 1000"],
     asPid1: true,

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { readProcess } from "../../src/node/command/processes.ts";
+import { readEnvironment, readProcess } from "../../src/node/command/processes.ts";
 import {
   createKill,
   createScan,
@@ -33,6 +34,10 @@ async function grow(t: TestContext, script: string): Promise<{ tree: Tree; folde
   const tree = treeOf(child.pid!, mark, false);
   await until(() => contentOf(join(folder, "ready")) !== "", "the script is ready");
   return { tree, folder };
+}
+
+function isBare(pid: number): boolean {
+  return readEnvironment(pid)?.length === 0;
 }
 
 async function killed(tree: Tree, scan = createScan(tree)): Promise<void> {
@@ -99,17 +104,50 @@ test("createScan() remembers a member that loses its parent, its session and its
   assert.equal(isRunning(pid), false);
 });
 
-test("createScan() takes a pid that was given again for another process", async (t) => {
-  const { tree } = await grow(t, "echo 1 > $DIR/ready; exec sleep 1000");
-  const later = { ...tree, root: 2 ** 30, mark: "NONE=1", startTicks: tree.startTicks + 1 };
-  assert.deepEqual(
-    createScan(later)().alive.filter((it) => it.pid === tree.root),
-    [],
+test("createScan() finds orphans without a mark in the sessions of members", async (t) => {
+  // The newer are looked at before the daemon whose session they are in.
+  const orphan = "(env -i sleep 1000 & echo $! >> $DIR/pids)";
+  const { tree, folder } = await grow(
+    t,
+    `setsid sh -c 'sleep 1000 & echo $! >> $DIR/pids; ${orphan}'; ${orphan}; echo 1 > $DIR/ready`,
   );
+  await until(() => !isRunning(tree.root), "the command has ended");
+  const pids = numbersIn(join(folder, "pids"));
+  assert.equal(pids.length, 3);
+  await until(() => pids.filter(isBare).length === 2, "two have their own environment");
+  const found = createScan(tree)().alive.map((it) => it.pid);
+  assert.deepEqual(new Set(found), new Set(pids));
+  await killed(tree);
+  assert.deepEqual(pids.filter(isRunning), []);
+});
+
+test("createScan() remembers a member that leaves its session after it was seen", async (t) => {
+  const { tree, folder } = await grow(
+    t,
+    `mkfifo $DIR/fifo
+     (env -i DIR=$DIR PATH=$PATH sh -c 'read x < $DIR/fifo; exec setsid sleep 1000' & echo $! >> $DIR/pids)
+     echo 1 > $DIR/ready; exec sleep 1000`,
+  );
+  const [pid] = numbersIn(join(folder, "pids")) as [number];
+  const scan = createScan(tree);
+  assert.ok(scan().alive.some((it) => it.pid === pid));
+  writeFileSync(join(folder, "fifo"), "go\n");
+  await until(() => readProcess(pid)?.session === pid, "it has a session of its own");
+  assert.ok(scan().alive.some((it) => it.pid === pid));
+  await killed(tree, scan);
+  assert.equal(isRunning(pid), false);
+});
+
+test("createScan() takes nothing that is older than the command", async (t) => {
+  const { tree } = await grow(t, "echo 1 > $DIR/ready; exec sleep 1000");
+  const later = { ...tree, startTicks: tree.startTicks + 1 };
+  assert.deepEqual(createScan(later)().alive, []);
+  createKill(later)();
+  assert.ok(createScan(tree)().alive.length === 1, "its pid was given again, and its group too");
   await killed(tree);
 });
 
-test("createKill() P8 ends 200 daemons that forked twice into sessions of their own", async (t) => {
+test("P8 createKill() ends 200 daemons that forked twice into sessions of their own", async (t) => {
   const { tree, folder } = await grow(
     t,
     `for i in $(seq 200); do setsid sh -c 'sleep 1000 & echo $! >> $DIR/pids'; done
@@ -121,7 +159,7 @@ test("createKill() P8 ends 200 daemons that forked twice into sessions of their 
   assert.deepEqual([tree.root, ...pids].filter(isRunning), []);
 });
 
-test("createKill() P8 ends daemons although the command has ended before", async (t) => {
+test("P8 createKill() ends daemons although the command has ended before", async (t) => {
   const { tree, folder } = await grow(
     t,
     `for i in 1 2 3; do setsid sh -c 'sleep 1000 & echo $! >> $DIR/pids'; done; echo 1 > $DIR/ready`,
@@ -132,7 +170,7 @@ test("createKill() P8 ends daemons although the command has ended before", async
   assert.deepEqual(pids.filter(isRunning), []);
 });
 
-test("createKill() P9 ends what forks all the time, in the group and out of it", async (t) => {
+test("P9 createKill() ends what forks all the time, in the group and out of it", async (t) => {
   const { tree, folder } = await grow(
     t,
     `echo 'setsid sh $DIR/hop & exit' > $DIR/hop

@@ -9,7 +9,7 @@ import type { Facts, Instant, Order, Report } from "../../src/core/protocol.ts";
 import type { Timing } from "../../src/core/timing.ts";
 import type { Machine } from "./machine.ts";
 import type { Link } from "./network.ts";
-import { type Ending, Tree } from "./tree.ts";
+import { type Ending, someCommand, Tree } from "./tree.ts";
 import type { Process, Witness } from "./witness.ts";
 import type { World } from "./world.ts";
 
@@ -246,15 +246,7 @@ export class LiveProcess implements Process {
       return;
     }
     const world = this.#world;
-    const options = {
-      owner: this.id,
-      token,
-      isDeaf: world.chance(0.2),
-      hasDaemons: world.chance(0.3),
-      stopMs: world.between(1, 3000),
-      code: world.chance(0.5) ? 0 : 3,
-    };
-    const tree: Tree = new Tree(world, this.machine, options, {
+    const tree: Tree = new Tree(world, this.machine, someCommand(world, this.id, token), {
       exited: (ending) => this.#exited(ending),
       emptied: () => this.#emptied(tree),
     });

@@ -21,6 +21,18 @@ export interface TreeOptions {
   readonly code: number;
 }
 
+/** Commands heed a signal in their own time or not at all, and some leave daemons behind. */
+export function someCommand(world: World, owner: string, token: string): TreeOptions {
+  return {
+    owner,
+    token,
+    isDeaf: world.chance(0.2),
+    hasDaemons: world.chance(0.3),
+    stopMs: world.between(1, 3000),
+    code: world.chance(0.5) ? 0 : 3,
+  };
+}
+
 export type Ending = { readonly code: number } | { readonly signal: string };
 
 export class Tree {

@@ -2,7 +2,7 @@
  * S3: the watchdog is armed for no later than H of the last confirmed write, before the command
  * starts; and by H + W + κ the tree is gone.
  */
-import { later } from "../../../src/core/protocol.ts";
+import { type Instant, later } from "../../../src/core/protocol.ts";
 import { watchdogLatenessMs } from "../process.ts";
 import { deathMs, type Tree } from "../tree.ts";
 import type { Process, Step, Witness } from "../witness.ts";
@@ -15,17 +15,20 @@ export class Deadline implements Witness {
   readonly rule = "S3";
   readonly #verdicts: Verdicts;
   readonly #ledger: Ledger;
-  readonly #armed = new WeakSet<Process>();
+  /** What the watchdog was last told, and whether it said so. */
+  readonly #armed = new WeakMap<Process, { readonly at: Instant; isReady: boolean }>();
 
   constructor(verdicts: Verdicts, ledger: Ledger) {
     this.#verdicts = verdicts;
     this.#ledger = ledger;
   }
 
-  stepped({ process, orders }: Step): void {
+  stepped({ process, report, orders }: Step): void {
     const { confirmedAt } = this.#ledger.of(process);
+    const armed = this.#armed.get(process);
+    if (report?.type === "guardReady" && armed?.at === report.at) armed.isReady = true;
     for (const order of orders) {
-      if (order.type === "start" && !this.#armed.has(process)) {
+      if (order.type === "start" && this.#armed.get(process)?.isReady !== true) {
         this.#verdicts.violated("S3", `${process.id} starts without a watchdog`);
       }
       if (order.type !== "guard") continue;
@@ -34,7 +37,7 @@ export class Deadline implements Witness {
         if (process.tree === undefined) continue;
         this.#verdicts.violated("S3", `${process.id} disarms the watchdog of a living tree`);
       } else {
-        this.#armed.add(process);
+        this.#armed.set(process, { at: order.at, isReady: false });
         const late =
           confirmedAt === undefined
             ? Infinity
