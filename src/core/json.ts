@@ -47,7 +47,7 @@ export function isoTime(wallMs: number): string {
 function isTooDeep(text: string): boolean {
   if (!hasManyOpenings(text)) return false;
   let depth = 0;
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{\]}]/g)) {
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\[^])*(?:"|\\?$)|[[{\]}]/g)) {
     if (token === "[" || token === "{") depth += 1;
     else if (token === "]" || token === "}") depth -= 1;
     if (depth > deepest) return true;

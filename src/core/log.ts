@@ -9,18 +9,33 @@ export interface LogSettings {
 
 const ranks: Readonly<Record<Level, number>> = { error: 0, warn: 1, info: 2, debug: 3 };
 
+/**
+ * A holder's name may be a megabyte long, and a container's log is cut at 16 KiB a line: with every
+ * character escaped, a message and four values fit.
+ */
+const longestMessage = 1000;
+const longestValue = 400;
+
 /** The line for a note, without a line end; `undefined` if the level leaves it out. */
 export function formatNote(note: Note, settings: LogSettings, wallMs: number): string | undefined {
   if (ranks[note.level] > ranks[settings.level]) return undefined;
   const time = isoTime(wallMs);
-  const values = Object.entries(note.values ?? {});
+  const message = cut(note.message, longestMessage);
+  const values = Object.entries(note.values ?? {}).map(
+    ([key, value]) => [key, typeof value === "string" ? cut(value, longestValue) : value] as const,
+  );
   if (settings.format === "json") {
-    return escaped(
-      JSON.stringify({ time, level: note.level, message: note.message, ...note.values }),
-    );
+    const told = { time, level: note.level, message, ...Object.fromEntries(values) };
+    return escaped(JSON.stringify(told));
   }
   const pairs = values.map(([key, value]) => ` ${key}=${plain(value)}`).join("");
-  return `${time} ${note.level.toUpperCase().padEnd(5)} ${escaped(note.message)}${pairs}`;
+  return `${time} ${note.level.toUpperCase().padEnd(5)} ${escaped(message)}${pairs}`;
+}
+
+/** Never within a character of two halves. */
+function cut(text: string, longest: number): string {
+  if (text.length <= longest) return text;
+  return `${text.slice(0, longest).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
 /** A value that could be mistaken for something else stands in quotes. */

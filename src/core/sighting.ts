@@ -115,12 +115,17 @@ function presentWait({ lease, standing }: Present, timing: Timing): number | und
     case "peer":
       return recordMs;
     case "foreign":
-      return recordMs + timing.goWaitMs;
+      return recordMs + goWait(recordMs, timing);
     case "emptied":
       return timing.emptyWaitMs;
     case "appointed":
       return undefined;
   }
+}
+
+/** A record tells its D alone: R and P, which make the overstay (DL1), are guessed from it. */
+function goWait(recordMs: number, { leaseMs, goWaitMs, goWaitPerMs }: Timing): number {
+  return goWaitMs + Math.max(0, recordMs - leaseMs) * goWaitPerMs;
 }
 
 function standingOf(

@@ -56,8 +56,10 @@ export interface Timing {
   readonly endMs: number;
   /** How long one exchange may take: at least three fit between a renewal and G. */
   readonly requestMs: number;
-  /** S7: the wait beyond the expiry of a holder that is a Go elector. */
+  /** S7: the wait beyond the expiry of a holder that is a Go elector with durations like ours. */
   readonly goWaitMs: number;
+  /** What is added for a millisecond that such a holder's lease lasts longer than ours. */
+  readonly goWaitPerMs: number;
   /** S7: the wait after an empty holder that is not our own release. */
   readonly emptyWaitMs: number;
   /** L6: a watch that is silent for longer is doubted. */
@@ -82,6 +84,7 @@ export function deriveTiming(durations: Durations, takeoverDelayMs?: number): Ti
   const stopMs = Math.min(retryMs + renewDeadlineMs, killMs - minGraceMs);
   const overstay = (2 * renewDeadlineMs + retryMs) * (1 + clockDrift) - leaseMs + deathMs;
   const release = (renewDeadlineMs + deathMs) * (1 + clockDrift);
+  const goWaitMs = Math.max(0, Math.ceil(overstay / 1000) * 1000);
   return {
     leaseSeconds: durations.leaseSeconds,
     leaseMs,
@@ -90,7 +93,9 @@ export function deriveTiming(durations: Durations, takeoverDelayMs?: number): Ti
     killMs,
     endMs,
     requestMs: Math.floor(Math.min(3000, Math.max(leastRequestMs, (stopMs - retryMs) / 3))),
-    goWaitMs: takeoverDelayMs ?? Math.max(0, Math.ceil(overstay / 1000) * 1000),
+    goWaitMs: takeoverDelayMs ?? goWaitMs,
+    // Whoever has a longer lease has a longer renew deadline, in about the same proportion.
+    goWaitPerMs: takeoverDelayMs === undefined ? goWaitMs / leaseMs : 0,
     emptyWaitMs: takeoverDelayMs ?? Math.max(leaseMs, Math.ceil(release)),
     silenceMs: 2 * retryMs + 1000,
   };

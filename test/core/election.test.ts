@@ -253,6 +253,20 @@ test("rejoin() settles a release that was not answered before it claims (S2, I9)
   assert.equal(elector.request.method, "GET");
 });
 
+test("rejoin() begins anew with its patience, however often the leader had tried (L5)", () => {
+  const elector = new Elector().lead();
+  while (elector.phase === "leading") {
+    elector.wake();
+    if (elector.effects.some(({ type }) => type === "request")) elector.answer(403, "{}");
+  }
+  elector.rejoin();
+  while (!elector.effects.some(({ type }) => type === "request")) elector.wake();
+  elector.answer(403, "{}");
+  const deniedMs = elector.ms;
+  while (!elector.effects.some(({ type }) => type === "request")) elector.wake();
+  assert.ok(elector.ms - deniedMs <= 1.2 * defaultTiming.retryMs, `${elector.ms - deniedMs} ms`);
+});
+
 test("O1 rejoin() claims at once after its own lease was deleted (I13)", () => {
   const elector = new Elector().lead();
   const { request } = elector.next();

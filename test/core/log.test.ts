@@ -33,7 +33,7 @@ test("formatNote() reads well", () => {
 });
 
 for (const settings of [text, json]) {
-  test(`formatNote() gives one harmless line, whatever is told (${settings.format})`, () => {
+  test(`X8 formatNote() gives one harmless line, whatever is told (${settings.format})`, () => {
     fc.assert(
       fc.property(anyText, anyText, (message, value) => {
         const line = formatNote(note("info", message, { value }), settings, wallMs) ?? "";
@@ -67,7 +67,7 @@ test("formatNote() leaves out what is below the level", () => {
 });
 
 for (const wall of [-1, 1e18, Infinity, -Infinity, NaN]) {
-  test(`formatNote() does not fail at a wall clock of ${wall} ms (C4)`, () => {
+  test(`C4 formatNote() does not fail at a wall clock of ${wall} ms`, () => {
     assert.match(formatNote(note("info", "m"), text, wall) ?? "", /INFO  m$/);
   });
 }

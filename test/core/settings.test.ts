@@ -76,13 +76,13 @@ const rows: Readonly<Record<string, Row>> = {
 const roomy = { LEASE_DURATION: "60", RENEW_DEADLINE: "20", RETRY_PERIOD: "2" };
 
 for (const [name, { valid, takes = [], warnsOf = [] }] of Object.entries(rows)) {
-  test(`readSettings() takes ${name} unset and empty alike (X11)`, () => {
+  test(`X11 readSettings() takes ${name} unset and empty alike`, () => {
     const base = { ...needed, ...withService };
     const { [name]: _, ...unset } = base;
     assert.deepEqual(read({ ...base, [name]: "" }), read(unset));
   });
 
-  test(`readSettings() takes a valid ${name} without a word (X11)`, () => {
+  test(`X11 readSettings() takes a valid ${name} without a word`, () => {
     const { settings, misfits, warnings } = read({ ...needed, ...withService, [name]: valid });
     assert.deepEqual([misfits, warnings], [[], []]);
     assert.ok(settings !== undefined);
@@ -90,7 +90,7 @@ for (const [name, { valid, takes = [], warnsOf = [] }] of Object.entries(rows)) 
 
   for (const [what, text] of Object.entries(texts)) {
     const fate = takes.includes(what) ? "takes" : warnsOf.includes(what) ? "warns of" : "refuses";
-    test(`readSettings() ${fate} ${name} as ${what} (X11)`, () => {
+    test(`X11 readSettings() ${fate} ${name} as ${what}`, () => {
       const long = name.endsWith("_DURATION") || name.startsWith("RE") ? durationsFor(name) : {};
       const reading = read({ ...needed, ...withService, ...long, [name]: text });
       const told = new RegExp(`^${prefix}${name} is .*${escapedForSearch(text)}.*: ?.{9,}`);
@@ -114,7 +114,7 @@ function durationsFor(name: string): Record<string, string> {
       : others;
 }
 
-test("readSettings() uses the default of each number that is malformed", () => {
+test("X11 readSettings() uses the default of each number that is malformed", () => {
   const names = ["LEASE_DURATION", "RENEW_DEADLINE", "RETRY_PERIOD"];
   const malformed = Object.fromEntries(names.map((name) => [name, "15s"]));
   const { settings, warnings } = read({ ...needed, ...malformed });
@@ -125,7 +125,7 @@ test("readSettings() uses the default of each number that is malformed", () => {
   );
 });
 
-test("readSettings() reads the numbers that it takes", () => {
+test("X11 readSettings() reads the numbers that it takes", () => {
   const { settings } = read({
     ...needed,
     LEASE_DURATION: "+060",
@@ -138,7 +138,7 @@ test("readSettings() reads the numbers that it takes", () => {
   assert.equal(read(needed).settings?.stopTimeoutMs, 25_000);
 });
 
-test("readSettings() refuses 0 and more than a day (C11)", () => {
+test("C11 X11 readSettings() refuses 0 and more than a day", () => {
   for (const value of ["0", "86401", "2147483648"]) {
     assert.equal(read({ ...needed, LEASE_DURATION: value }).misfits.length, 1);
   }
@@ -155,7 +155,7 @@ const unsafe: readonly (readonly [lease: string, renew: string, retry: string])[
 ];
 
 for (const [lease, renew, retry] of unsafe) {
-  test(`readSettings() refuses ${lease}/${renew}/${retry}, which cannot be safe`, () => {
+  test(`C11 readSettings() refuses ${lease}/${renew}/${retry}, which cannot be safe`, () => {
     const { settings, misfits } = read({
       ...needed,
       LEASE_DURATION: lease,
@@ -172,7 +172,7 @@ test("readSettings() names a variable in whatever it refuses", () => {
   for (const misfit of misfits) assert.match(misfit, /K8S_AWAIT_ELECTION_/);
 });
 
-test("readSettings() reports all misfits together", () => {
+test("X11 readSettings() reports all misfits together", () => {
   const bad = { LOCK_NAME: "A", IDENTITY: "\n", LEASE_DURATION: "0", STRICT: "x", POD_IP: "x" };
   const { misfits } = read({ ...bad, STATUS_ENDPOINT: "x", LOG_LEVEL: "loud" });
   for (const name of ["NAME", "LOCK_NAMESPACE"]) {
@@ -212,7 +212,7 @@ test("readSettings() takes the lock's namespace for the Service, and another if 
   assert.equal(read(elsewhere).settings?.service?.namespace, "front");
 });
 
-test("readSettings() warns of unknown variables, and of an ENABLED that reads like no", () => {
+test("X11 readSettings() warns of unknown variables, and of an ENABLED that reads like no", () => {
   const { warnings, settings } = read({ ...needed, LEASE_DURATON: "9", ENABLED: "False" });
   assert.ok(settings);
   assert.deepEqual(warnings, [
@@ -222,7 +222,7 @@ test("readSettings() warns of unknown variables, and of an ENABLED that reads li
   assert.deepEqual(readSettings({ ...prefixed(needed), PATH: "/bin" }).warnings, []);
 });
 
-test("isEnabled() is false unset and empty only, as in the original", () => {
+test("X11 isEnabled() is false unset and empty only, as in the original", () => {
   assert.ok(!isEnabled({}) && !isEnabled(prefixed({ ENABLED: "" })));
   for (const value of ["1", "false", "0", " "]) assert.ok(isEnabled(prefixed({ ENABLED: value })));
 });
@@ -236,19 +236,19 @@ for (const identity of [
   "%41/../?#",
   "名前 🦊",
 ]) {
-  test(`readSettings() takes the identity ${identity.slice(0, 20)} byte for byte (X8)`, () => {
+  test(`X8 readSettings() takes the identity ${identity.slice(0, 20)} byte for byte`, () => {
     assert.equal(read({ ...needed, IDENTITY: identity }).settings?.identity, identity);
   });
 }
 
 for (const identity of ["x".repeat(254), "é".repeat(127), "a\nb", "\u0085", "\u007f", "\ud800"]) {
-  test(`readSettings() refuses the identity ${JSON.stringify(identity.slice(0, 9))} (X8)`, () => {
+  test(`X8 readSettings() refuses the identity ${JSON.stringify(identity.slice(0, 9))}`, () => {
     const { misfits } = read({ ...needed, IDENTITY: identity });
     assert.match(misfits[0] ?? "", /IDENTITY is ".*": must be 1 to 253 bytes/);
   });
 }
 
-test("readSettings() never throws, and gives settings or at least one misfit", () => {
+test("X11 readSettings() never throws, and gives settings or at least one misfit", () => {
   const name = fc.oneof(fc.constantFrom(...Object.keys(rows), "ENABLED", "X"), fc.string());
   const value = fc.oneof(fc.string({ unit: "binary" }), fc.json(), fc.nat().map(String));
   const variables = fc.dictionary(

@@ -56,12 +56,12 @@ const rows: readonly Row[] = [
     standing: "peer",
     waitMs: 15_000,
   },
-  { what: "held by a Go peer", found: held, standing: "foreign", waitMs: 32_000 },
+  { what: "held by a Go peer", found: held, standing: "foreign", waitMs: 36_000 },
   {
     what: "held by a Go peer that kept our mark",
     found: { ...held, acquireTime: timeText(2), term: other },
     standing: "foreign",
-    waitMs: 32_000,
+    waitMs: 36_000,
   },
   {
     row: "O6",
@@ -75,7 +75,7 @@ const rows: readonly Row[] = [
     what: "held with an int32 of duration",
     found: { ...held, durationSeconds: 2 ** 31 - 1 },
     standing: "foreign",
-    waitMs: (2 ** 31 - 1) * 1000 + 12_000,
+    waitMs: (2 ** 31 - 1) * 1000 + 12_000 + ((2 ** 31 - 1) * 1000 - 15_000) * 0.8,
   },
   {
     what: "released by a Go peer",
@@ -107,7 +107,7 @@ const rows: readonly Row[] = [
     what: "appointed by a coordinator, and held",
     found: { ...held, spec: { strategy: "OldestEmulationVersion" } },
     standing: "foreign",
-    waitMs: 32_000,
+    waitMs: 36_000,
   },
   {
     row: "O8",

@@ -36,13 +36,13 @@ for (const [name, durations, expected] of known) {
 }
 
 test("deriveTiming() lets a takeover delay replace both waits of S7 and nothing else", () => {
-  const { goWaitMs, emptyWaitMs, ...rest } = deriveTiming(defaults, 7000);
-  assert.deepEqual([goWaitMs, emptyWaitMs], [7000, 7000]);
+  const { goWaitMs, goWaitPerMs, emptyWaitMs, ...rest } = deriveTiming(defaults, 7000);
+  assert.deepEqual([goWaitMs, goWaitPerMs, emptyWaitMs], [7000, 0, 7000]);
   assert.deepEqual({ ...deriveTiming(defaults), ...rest }, deriveTiming(defaults));
   assert.equal(deriveTiming(defaults, 0).goWaitMs, 0);
 });
 
-test("deriveTiming() keeps 0 < G < H < E with a kill budget and a grace between them", () => {
+test("C11 deriveTiming() keeps 0 < G < H < E with a kill budget and a grace between them", () => {
   forAccepted(({ stopMs, killMs, endMs }) => {
     assert.ok(stopMs > startMarginMs, "a command could never be started (S2)");
     assert.ok(stopMs + 1000 <= killMs, "less than the least grace from TERM to KILL");
@@ -50,7 +50,7 @@ test("deriveTiming() keeps 0 < G < H < E with a kill budget and a grace between 
   });
 });
 
-test("deriveTiming() ends our time before another's wait on the faster clock is over", () => {
+test("C5 deriveTiming() ends our time before another's wait on the faster clock is over", () => {
   assert.equal(clockDrift, 0.19);
   forAccepted(({ leaseMs, endMs }) => {
     assert.ok(Number.isInteger(endMs));
@@ -85,7 +85,7 @@ test("deriveTiming() lets three exchanges fit between a renewal and G", () => {
   });
 });
 
-test("timingMisfits() accepts no lease shorter than 5 s", () => {
+test("C11 timingMisfits() accepts no lease shorter than 5 s", () => {
   for (let lease = 1; lease < 5; lease++) {
     for (let renew = 1; renew <= lease; renew++) {
       assert.notDeepEqual(timingMisfits(durationsOf(lease, renew, 1)), []);

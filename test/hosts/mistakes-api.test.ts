@@ -59,7 +59,7 @@ describe("mistakes that the API server knows", { concurrency: 4, timeout: 60_000
   after(() => cluster.close());
 
   for (const { verb, what, isThere, says } of refusals) {
-    it(`no right to ${verb} the lease`, async (t) => {
+    it(`N16 no right to ${verb} the lease`, async (t) => {
       const lease = `no-${verb}`;
       cluster.store.deny({ user: lease, verb, resource: "leases" });
       if (isThere) cluster.putLease(lease, {});
@@ -79,7 +79,7 @@ describe("mistakes that the API server knows", { concurrency: 4, timeout: 60_000
     await assertWaiting(t, bin, [/the watch is lost: looking instead .*403: .*cannot watch/]);
   });
 
-  it("no right to write the Endpoints: the command runs all the same", async (t) => {
+  it("X10 no right to write the Endpoints: the command runs all the same", async (t) => {
     const lease = "no-endpoints";
     cluster.store.deny({ user: lease, resource: "endpoints" });
     const env = {
@@ -104,7 +104,7 @@ describe("mistakes that the API server knows", { concurrency: 4, timeout: 60_000
     await assertWaiting(t, bin, [/cannot write the lease .*404: namespaces .*nowhere.* not found/]);
   });
 
-  it("a token of another cluster", async (t) => {
+  it("N15 a token of another cluster", async (t) => {
     const lease = "no-token";
     const bin = await cluster.start(t, { lease, argv, env: calm });
     // The process takes many times longer to start than this.
@@ -113,7 +113,7 @@ describe("mistakes that the API server knows", { concurrency: 4, timeout: 60_000
     await assertWaiting(t, bin, [/cannot read the lease .*401: Unauthorized.*token/]);
   });
 
-  it("an identity that two pods share", async (t) => {
+  it("X6 an identity that two pods share", async (t) => {
     const lease = "shared-identity";
     const first = await cluster.start(t, { lease, argv, env: calm });
     await first.output.first(/^runs/);
@@ -124,7 +124,7 @@ describe("mistakes that the API server knows", { concurrency: 4, timeout: 60_000
     await assertWaiting(t, second, [/another process has our identity .*one/]);
   });
 
-  it("a lease that a coordinator appoints", async (t) => {
+  it("O7 a lease that a coordinator appoints", async (t) => {
     const store = new ApiStore({ coordinatedLeaderElection: true });
     const path = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
     const metadata = { name: rightSettings["K8S_AWAIT_ELECTION_LOCK_NAME"] };
@@ -140,7 +140,7 @@ describe("mistakes that the API server knows", { concurrency: 4, timeout: 60_000
     await assertWaiting(t, bin, says);
   });
 
-  it("a status port that is in use: the command runs all the same", async (t) => {
+  it("F6 a status port that is in use: the command runs all the same", async (t) => {
     const lease = "busy-port";
     const port = await listen(t, createTcpServer());
     const env = { ...calm, K8S_AWAIT_ELECTION_STATUS_ENDPOINT: `127.0.0.1:${port}` };
@@ -167,7 +167,7 @@ describe("mistakes that the API server knows", { concurrency: 4, timeout: 60_000
     assert.equal(complaints(bin).length, 1);
   });
 
-  it("a load balancer without an API server behind it", async (t) => {
+  it("N2 a load balancer without an API server behind it", async (t) => {
     let isReset = false;
     const server = createTcpServer((socket) => {
       isReset = !isReset;
@@ -179,7 +179,7 @@ describe("mistakes that the API server knows", { concurrency: 4, timeout: 60_000
     await assertUntrusted(t, server, caPem, /ECONNRESET 127.0.0.1:\d+/);
   });
 
-  it("an API server that refuses in other words each time", async (t) => {
+  it("N19 an API server that refuses in other words each time", async (t) => {
     let asked = 0;
     const { port, caPem } = await serve(t, new ApiStore(), (_, response) => {
       asked += 1;
@@ -192,13 +192,13 @@ describe("mistakes that the API server knows", { concurrency: 4, timeout: 60_000
     await assertWaiting(t, bin, [/cannot read the lease .*500: dial tcp/]);
   });
 
-  it("a CA of another cluster", async (t) => {
+  it("N12 a CA of another cluster", async (t) => {
     const [right, other] = [await makeCertificates(), await createAuthority({ name: "other" })];
     const says = /cannot read the lease .*UNABLE_TO_VERIFY_LEAF_SIGNATURE.*certificate.*\bCA\b/;
     await assertUntrusted(t, serverOf(right), other.caPem, says);
   });
 
-  it("a certificate for another name", async (t) => {
+  it("N12 a certificate for another name", async (t) => {
     const names = ["kubernetes.default.svc"];
     const certificates = await makeCertificates({ addresses: ["10.0.0.1"], names });
     const says = /ERR_TLS_CERT_ALTNAME_INVALID.*127\.0\.0\.1.*10\.0\.0\.1/;

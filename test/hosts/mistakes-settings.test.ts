@@ -27,25 +27,25 @@ const service = {
 
 const settingsMistakes: readonly Mistake[] = [
   {
-    what: "ports that are a number",
+    what: "X11 ports that are a number",
     env: () => ({ ...service, K8S_AWAIT_ELECTION_SERVICE_PORTS_JSON: "80" }),
     code: 64,
     says: [/SERVICE_PORTS_JSON is "80": must be a JSON array of ports, such as \[\{"name":"http"/],
   },
   {
-    what: "ports that are no JSON",
+    what: "X11 ports that are no JSON",
     env: () => ({ ...service, K8S_AWAIT_ELECTION_SERVICE_PORTS_JSON: "[{port: 80}]" }),
     code: 64,
     says: [/SERVICE_PORTS_JSON is "\[\{port: 80\}\]": must be a JSON array of ports/],
   },
   {
-    what: "a Service without the pod's address",
+    what: "X11 a Service without the pod's address",
     env: () => ({ ...service, K8S_AWAIT_ELECTION_POD_IP: "" }),
     code: 64,
     says: [/POD_IP is not set, and K8S_AWAIT_ELECTION_SERVICE_NAME needs it/],
   },
   {
-    what: "a renew deadline above the lease duration",
+    what: "X11 a renew deadline above the lease duration",
     env: () => ({
       K8S_AWAIT_ELECTION_LEASE_DURATION: "15",
       K8S_AWAIT_ELECTION_RENEW_DEADLINE: "20",
@@ -54,7 +54,7 @@ const settingsMistakes: readonly Mistake[] = [
     says: [/RENEW_DEADLINE is "20": must be shorter than the lease duration \(15 s\)/],
   },
   {
-    what: "several settings at once",
+    what: "X11 several settings at once",
     env: () => ({ K8S_AWAIT_ELECTION_IDENTITY: "", K8S_AWAIT_ELECTION_LOCK_NAME: "My_Server" }),
     code: 64,
     says: [
@@ -69,13 +69,13 @@ const settingsMistakes: readonly Mistake[] = [
     says: [/no command given: use .*COMMAND \[ARGUMENT…\]/],
   },
   {
-    what: "a command that is not found",
+    what: "P7 a command that is not found",
     argv: ["my-sever"],
     code: 127,
     says: [/Cannot start "my-sever": not found \(ENOENT\)/],
   },
   {
-    what: "a command that is not executable",
+    what: "P7 a command that is not executable",
     argv: ["/etc/passwd"],
     code: 126,
     says: [/Cannot start "\/etc\/passwd": it is not executable \(EACCES\)/],
@@ -84,13 +84,13 @@ const settingsMistakes: readonly Mistake[] = [
 
 const accessMistakes: readonly Mistake[] = [
   {
-    what: "no service account mounted",
+    what: "F5 no service account mounted",
     env: (folder) => inPod(folder),
     code: 1,
     says: [/Cannot read .*\/token: ENOENT.*automountServiceAccountToken/],
   },
   {
-    what: "a token that is empty",
+    what: "F5 a token that is empty",
     env: (folder) => {
       writeFileSync(`${folder}/token`, "\n");
       writeFileSync(`${folder}/ca.crt`, "-----BEGIN CERTIFICATE-----\n");
@@ -170,7 +170,7 @@ describe("mistakes in the settings", { concurrency: 4, timeout: 60_000 }, () => 
   }
 
   for (const { what, env, says } of tolerated) {
-    it(`${what}: told once, and the command runs`, async (t) => {
+    it(`X11 ${what}: told once, and the command runs`, async (t) => {
       const lease = what.replaceAll(" ", "-");
       const argv = ["sh", "-c", "echo runs; exec sleep 60"];
       const bin = await cluster.start(t, { lease, argv, env: { ...calm, ...env } });

@@ -118,7 +118,7 @@ const harms: Readonly<Record<string, [Harm, RegExp]>> = {
 
 for (const name of ["token", "ca.crt"]) {
   for (const [what, [harm, expected]] of Object.entries(harms)) {
-    test(`openAccess() F5 names a ${name} file that is ${what}`, async (t) => {
+    test(`F5 openAccess() names a ${name} file that is ${what}`, async (t) => {
       const folder = mountAccount(t);
       harm(join(folder, name));
       const access = await openAccess(environmentOf(folder));
@@ -129,7 +129,7 @@ for (const name of ["token", "ca.crt"]) {
   }
 }
 
-test("server() F5 works once the files are there", async (t) => {
+test("F5 server() works once the files are there", async (t) => {
   const folder = temporaryFolder(t);
   const access = await openAccess(environmentOf(folder));
   assert.match(access.problem ?? "", /ENOENT/u);
@@ -138,7 +138,7 @@ test("server() F5 works once the files are there", async (t) => {
   assert.deepEqual((await access.server()).headers, { Authorization: "Bearer late" });
 });
 
-test("server() reads token and CA again after a minute", async (t) => {
+test("N13 server() reads token and CA again after a minute", async (t) => {
   const folder = mountAccount(t);
   const access = await openAccess(environmentOf(folder));
   const twice = `${authority.caPem}\n${authority.caPem}`.trim();
@@ -152,7 +152,7 @@ test("server() reads token and CA again after a minute", async (t) => {
   assert.equal(tls?.ca, twice);
 });
 
-test("server() F5 keeps the last token when it cannot be read again", async (t) => {
+test("F5 server() keeps the last token when it cannot be read again", async (t) => {
   const folder = mountAccount(t, "first");
   const access = await openAccess(environmentOf(folder));
   rmSync(folder, { recursive: true });
@@ -160,7 +160,7 @@ test("server() F5 keeps the last token when it cannot be read again", async (t) 
   assert.deepEqual((await access.server()).headers, { Authorization: "Bearer first" });
 });
 
-test("request() N14 sends the new token after a 401", async (t) => {
+test("N14 request() sends the new token after a 401", async (t) => {
   const folder = mountAccount(t, "first");
   const seen: unknown[] = [];
   const { port } = await serve(t, ({ headers }, response) => {
@@ -179,7 +179,7 @@ test("request() N14 sends the new token after a 401", async (t) => {
   assert.deepEqual(seen, ["Bearer first", "Bearer second"]);
 });
 
-test("request() N13 trusts the new CA once it was read", async (t) => {
+test("N13 request() trusts the new CA once it was read", async (t) => {
   const folder = mountAccount(t, "token");
   const { port } = await serve(t, (_, response) => response.end("{}"), { certificate });
   const former = await createAuthority({ name: "former" });

@@ -9,7 +9,7 @@ function resolveTo(...addresses: string[]): Resolve {
   return () => Promise.resolve(addresses);
 }
 
-test("request() N10 uses the other address within the same request", async (t) => {
+test("N10 request() uses the other address within the same request", async (t) => {
   const dead = await open(t, createPlainServer(), { host: "127.0.0.3" });
   const { sockets } = await serve(t, (_, response) => response.end("{}"), {
     host: "127.0.0.2",
@@ -41,7 +41,19 @@ test("request() L6 goes to another address when it has to be fresh", async (t) =
   assert.deepEqual(bodies, ["1", "2", "1", "2"]);
 });
 
-test("request() N11 keeps the last good address when DNS fails, lies or is silent", async (t) => {
+test("request() L6 goes to another address after an exchange failed on one", async (t) => {
+  const first = await serve(t, (request) => request.socket.destroy(), { host: "127.0.0.2" });
+  const { port } = first;
+  await serve(t, (_, response) => response.end("2"), { host: "127.0.0.3", port });
+  const client = connectTo(t, port, {
+    host: "localhost",
+    resolve: resolveTo("127.0.0.2", "127.0.0.3"),
+  });
+  assert.equal((await client.ask()).type, "unanswered");
+  assert.equal((await client.ask()).type, "answered");
+});
+
+test("N11 request() keeps the last good address when DNS fails, lies or is silent", async (t) => {
   const { port } = await serve(t, (_, response) => response.end("{}"));
   const answers: (() => Promise<string[]>)[] = [
     () => Promise.resolve(["127.0.0.1"]),
@@ -57,7 +69,7 @@ test("request() N11 keeps the last good address when DNS fails, lies or is silen
   assert.deepEqual(answers, []);
 });
 
-test("request() N11 says what DNS said when no address is known", async (t) => {
+test("N11 request() says what DNS said when no address is known", async (t) => {
   const error = Object.assign(new Error("getaddrinfo ENOTFOUND x"), { code: "ENOTFOUND" });
   const client = connectTo(t, 1, { host: "x", resolve: () => Promise.reject(error) });
   assert.match(errorOf(await client.ask()), /ENOTFOUND/u);

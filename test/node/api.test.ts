@@ -65,7 +65,7 @@ test("request() does not wait for another one that hangs", async (t) => {
   assert.equal((await client.ask({ id: "d", fresh: true })).type, "answered");
 });
 
-test("request() N18 passes on Retry-After when it is a number of seconds", async (t) => {
+test("N18 request() passes on Retry-After when it is a number of seconds", async (t) => {
   const { port } = await serve(t, ({ url = "" }, response) => {
     response.writeHead(429, { "Retry-After": decodeURIComponent(url.slice(1)) }).end();
   });
@@ -86,7 +86,7 @@ test("request() N18 passes on Retry-After when it is a number of seconds", async
   assert.equal("retryAfterMs" in date, false);
 });
 
-test("request() N22 reports a redirect as it is and does not follow it", async (t) => {
+test("N22 request() reports a redirect as it is and does not follow it", async (t) => {
   const other = await serve(t, (_, response) => response.end("stolen"));
   const { port } = await serve(t, (_, response) => {
     response.writeHead(307, { Location: `https://127.0.0.1:${other.port}/` }).end("see there");
@@ -96,26 +96,26 @@ test("request() N22 reports a redirect as it is and does not follow it", async (
   assert.equal(other.sockets.length, 0);
 });
 
-test("request() N14 tells the credentials about a 401", async (t) => {
+test("N14 request() tells the credentials about a 401", async (t) => {
   const { port } = await serve(t, (_, response) => response.writeHead(401).end("{}"));
   const client = connectTo(t, port);
   await client.ask();
   assert.equal(client.refusals(), 1);
 });
 
-test("request() N7 is unanswered when the server accepts and says nothing", async (t) => {
+test("N7 request() is unanswered when the server accepts and says nothing", async (t) => {
   const { port } = await open(t, createPlainServer());
   const report = await connectTo(t, port).ask({ timeoutMs: 100 });
   assert.match(errorOf(report), /^ETIMEDOUT .*within 100 ms$/u);
 });
 
-test("request() N7 is unanswered when the server hears and says nothing", async (t) => {
+test("N7 request() is unanswered when the server hears and says nothing", async (t) => {
   const { port } = await serve(t, () => {});
   const report = await connectTo(t, port).ask({ timeoutMs: 200 });
   assert.equal(errorOf(report), `ETIMEDOUT 127.0.0.1:${port}: no answer within 200 ms`);
 });
 
-test("request() N8 counts its time to the last byte of the body", async (t) => {
+test("N8 request() counts its time to the last byte of the body", async (t) => {
   const { port } = await serve(t, (_, response) => {
     response.writeHead(200, { "Content-Length": 1000 });
     const drip = setInterval(() => response.write("x"), 5);
@@ -136,7 +136,7 @@ test("request() passes on why there are no credentials", async (t) => {
   assert.equal(errorOf(await client.ask()), "Cannot read token.");
 });
 
-test("request() N2 is unanswered after a refusal and after a reset", async (t) => {
+test("N2 request() is unanswered after a refusal and after a reset", async (t) => {
   const plain = createPlainServer();
   const { port } = await open(t, plain);
   plain.close();
@@ -152,7 +152,7 @@ for (const [method, type] of [
   ["GET", "answered"],
   ["PUT", "unanswered"],
 ] as const) {
-  test(`request() N9 is ${type} for a ${method} on a connection that died unseen`, async (t) => {
+  test(`N9 request() is ${type} for a ${method} on a connection that died unseen`, async (t) => {
     const { port, sockets } = await serveBytes(t, (socket) => {
       socket.once("data", () => {
         socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
@@ -186,7 +186,7 @@ const heads: Readonly<Record<string, [string, RegExp]>> = {
 };
 
 for (const [what, [bytes, expected]] of Object.entries(heads)) {
-  test(`request() ${what} is unanswered`, async (t) => {
+  test(`${what}: request() is unanswered`, async (t) => {
     const { port } = await serveBytes(t, (socket) => {
       socket.once("data", () => socket.end(bytes));
     });
@@ -194,7 +194,7 @@ for (const [what, [bytes, expected]] of Object.entries(heads)) {
   });
 }
 
-test("request() N20 takes a body of 1 MiB and none that is longer", async (t) => {
+test("N20 request() takes a body of 1 MiB and none that is longer", async (t) => {
   const { port } = await serve(t, ({ url }, response) => {
     response.end("x".repeat(1024 * 1024 + (url === "/more" ? 1 : 0)));
   });
@@ -204,7 +204,7 @@ test("request() N20 takes a body of 1 MiB and none that is longer", async (t) =>
   assert.match(errorOf(await client.ask({ path: "/more" })), /longer than 1048576 bytes/u);
 });
 
-test("request() N20 hangs up on a body without end", async (t) => {
+test("N20 request() hangs up on a body without end", async (t) => {
   const { port, sockets } = await serve(t, (_, response) => {
     const more = (): void => {
       while (!response.destroyed && response.write("x".repeat(65_536)));

@@ -75,7 +75,7 @@ test("openKubeconfigAccess() joins several files", async (t) => {
   assert.deepEqual((await access.server()).headers, { Authorization: "Bearer first" });
 });
 
-test("server() asks the credential plugin, and again after a 401", async (t) => {
+test("N14 server() asks the credential plugin, and again after a 401", async (t) => {
   const folder = temporaryFolder(t);
   const script = `
     const { appendFileSync, readFileSync } = require("node:fs");

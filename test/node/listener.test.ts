@@ -59,7 +59,7 @@ function bodyOf(answer: string): string {
   return answer.slice(answer.indexOf("\r\n\r\n") + 4);
 }
 
-test("reply() F6 answers any method and path with the exact bytes", async (t) => {
+test("F6 reply() answers any method and path with the exact bytes", async (t) => {
   const { port, reports } = await serve(t);
   for (const method of ["GET", "POST", "DELETE", "OPTIONS", "PATCH"]) {
     const answer = await ask(t, port, `${method} /any?x=1 HTTP/1.1\r\nHost: h\r\n\r\n`);
@@ -77,21 +77,21 @@ test("reply() F6 answers any method and path with the exact bytes", async (t) =>
   }
 });
 
-test("reply() F6 sends no body for HEAD", async (t) => {
+test("F6 reply() sends no body for HEAD", async (t) => {
   const { port } = await serve(t);
   const answer = await ask(t, port, "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
   assert.match(answer, /\r\nContent-Length: 16\r\n/u);
   assert.equal(bodyOf(answer), "");
 });
 
-test("reply() F6 answers a POST without looking at its body", async (t) => {
+test("F6 reply() answers a POST without looking at its body", async (t) => {
   const { port } = await serve(t);
   const body = "x".repeat(1000);
   const head = `POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${body.length}\r\n\r\n`;
   assert.equal(bodyOf(await ask(t, port, head + body)), '{"status": "ok"}');
 });
 
-test("listen() F6 ends a body that does not end", async (t) => {
+test("F6 listen() ends a body that does not end", async (t) => {
   const { port, listener, reports } = await serve(t);
   const socket = open(t, port);
   socket.write("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n");
@@ -104,7 +104,7 @@ test("listen() F6 ends a body that does not end", async (t) => {
   listener.close();
 });
 
-test("listen() F6 refuses a header of 1 MB, HTTP/0.9 and noise", async (t) => {
+test("F6 listen() refuses a header of 1 MB, HTTP/0.9 and noise", async (t) => {
   const { port, reports } = await serve(t);
   const long = `GET / HTTP/1.1\r\nHost: h\r\nX: ${"x".repeat(1024 * 1024)}\r\n\r\n`;
   for (const request of [long, "GET /\r\n", "\u0016\u0003\u0001garbage\r\n\r\n"]) {
@@ -117,14 +117,14 @@ test("listen() F6 refuses a header of 1 MB, HTTP/0.9 and noise", async (t) => {
   assert.deepEqual(reports, [{ type: "listening" }]);
 });
 
-test("listen() F6 asks the program once for many pipelined requests", async (t) => {
+test("F6 listen() asks the program once for many pipelined requests", async (t) => {
   const { port, reports } = await serve(t);
   const answer = await ask(t, port, "GET / HTTP/1.1\r\nHost: h\r\n\r\n".repeat(1000));
   assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/u);
   assert.equal(reports.filter(({ type }) => type === "asked").length, 1);
 });
 
-test("listen() F6 answers among 500 clients that say nothing, and ends those", async (t) => {
+test("F6 listen() answers among 500 clients that say nothing, and ends those", async (t) => {
   const { port } = await serve(t);
   const idle = Array.from({ length: 500 }, () => open(t, port));
   for (const socket of idle) {
@@ -156,7 +156,7 @@ test("listen() closes a request that the program leaves without a reply", async 
   assert.equal(await ask(t, port, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"), "");
 });
 
-test("listen() F6 fails on a busy port, an impossible one and an unknown address", async (t) => {
+test("F6 listen() fails on a busy port, an impossible one and an unknown address", async (t) => {
   const { port } = await serve(t);
   for (const order of [
     { host: "127.0.0.1", port },

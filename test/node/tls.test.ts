@@ -25,7 +25,7 @@ const codes: Readonly<Record<string, RegExp>> = {
 for (const [what, wrong] of Object.entries(bad)) {
   for (const switchedOff of [false, true]) {
     const when = switchedOff ? " even with NODE_TLS_REJECT_UNAUTHORIZED=0" : "";
-    test(`request() N12 sends nothing to ${what}${when}`, async (t) => {
+    test(`N12 request() sends nothing to ${what}${when}`, async (t) => {
       if (switchedOff) {
         process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";
         t.after(() => delete process.env["NODE_TLS_REJECT_UNAUTHORIZED"]);
@@ -45,7 +45,7 @@ for (const [what, wrong] of Object.entries(bad)) {
   }
 }
 
-test("request() N12 refuses TLS 1.1", async (t) => {
+test("N12 request() refuses TLS 1.1", async (t) => {
   const { port } = await serve(t, (_, response) => response.end("{}"), {
     minVersion: "TLSv1",
     maxVersion: "TLSv1.1",
@@ -54,7 +54,7 @@ test("request() N12 refuses TLS 1.1", async (t) => {
   assert.match(errorOf(await connectTo(t, port).ask()), /^(ERR_SSL|EPROTO|ECONNRESET)\w* 127/u);
 });
 
-test("request() N12 works with TLS 1.2, and with a name instead of an address", async (t) => {
+test("N12 request() works with TLS 1.2, and with a name instead of an address", async (t) => {
   let serverName: unknown;
   const { port } = await serve(
     t,
@@ -79,7 +79,7 @@ test("request() sends no address as server name", async (t) => {
   assert.equal(serverName, false);
 });
 
-test("request() N13 takes a new connection when the CA has changed", async (t) => {
+test("N13 request() takes a new connection when the CA has changed", async (t) => {
   const { port, sockets } = await serve(t, (_, response) => response.end("{}"), { certificate });
   let ca = authority.caPem;
   const server = () =>
@@ -99,7 +99,7 @@ test("request() N13 takes a new connection when the CA has changed", async (t) =
   assert.equal(sockets.length, 3);
 });
 
-test("request() N12 trusts no certificate but those it was given", async (t) => {
+test("N12 request() trusts no certificate but those it was given", async (t) => {
   const { port } = await serve(t, (_, response) => response.end("{}"));
   assert.match(errorOf(await connectTo(t, port, { ca: stranger.caPem }).ask()), /^\w+ 127/u);
 });

@@ -23,7 +23,7 @@ function linesOf({ reports }: Client): string[] {
   return reports.flatMap((it) => (it.type === "line" ? [it.text] : []));
 }
 
-test("watch() N23 reports lines however they are cut into chunks", async (t) => {
+test("N23 watch() reports lines however they are cut into chunks", async (t) => {
   const { client, response } = await openWatch(t);
   const bytes = Buffer.from('{"a":"é"}\n{"b":2}\n\n{"c":3}\n');
   for (const byte of bytes) response.write(Buffer.from([byte]));
@@ -32,7 +32,7 @@ test("watch() N23 reports lines however they are cut into chunks", async (t) => 
   assert.deepEqual(linesOf(client), ['{"a":"é"}', '{"b":2}', "", '{"c":3}']);
 });
 
-test("watch() N23 has no time limit once it is open", async (t) => {
+test("N23 watch() has no time limit once it is open", async (t) => {
   const { port } = await serve(t, (_, response) => {
     response.flushHeaders();
     setTimeout(() => response.end("late\n"), 300);
@@ -43,7 +43,7 @@ test("watch() N23 has no time limit once it is open", async (t) => {
   assert.deepEqual(linesOf(client), ["late"]);
 });
 
-test("watch() N23 is unanswered when it does not open in time", async (t) => {
+test("N23 watch() is unanswered when it does not open in time", async (t) => {
   const { port } = await serve(t, () => {});
   const client = connectTo(t, port);
   client.watch({ timeoutMs: 100 });
@@ -51,7 +51,7 @@ test("watch() N23 is unanswered when it does not open in time", async (t) => {
   assert.equal(client.reports.length, 1);
 });
 
-test("watch() N23 ends with an error after a reset and within a line", async (t) => {
+test("N23 watch() ends with an error after a reset and within a line", async (t) => {
   const reset = await openWatch(t);
   reset.response.write("whole\n");
   await until(() => linesOf(reset.client).length === 1, "a line");
@@ -71,7 +71,7 @@ test("watch() ends with an error at a line of more than 1 MiB", async (t) => {
   await until(() => response.destroyed, "the connection is closed");
 });
 
-test("watch() N23 passes a refusal on, cut at 64 KiB", async (t) => {
+test("N23 watch() passes a refusal on, cut at 64 KiB", async (t) => {
   const { port } = await serve(t, (_, response) => {
     response.writeHead(410).end("x".repeat(1024 * 1024));
   });
@@ -84,7 +84,7 @@ test("watch() N23 passes a refusal on, cut at 64 KiB", async (t) => {
   assert.equal(client.reports.length, 1);
 });
 
-test("watch() N14 tells the credentials about a 401", async (t) => {
+test("N14 watch() tells the credentials about a 401", async (t) => {
   const { port } = await serve(t, (_, response) => response.writeHead(401).end());
   const client = connectTo(t, port);
   client.watch();

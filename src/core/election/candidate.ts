@@ -158,12 +158,12 @@ function sawLease(election: Election, lease: Lease, newest: string, now: Now): E
 }
 
 function claim(election: Election, phase: Candidate, now: Now): Effects {
-  const { sighting } = election.memory;
+  const { sighting, newest } = election.memory;
   const base = sighting?.kind === "present" ? sighting.lease : undefined;
   const isOwn = sighting?.kind === "present" && sighting.standing === "own";
   const [claiming, order, write] = exchange.claim(election, base, isOwn, now);
   const termMark = formatMark(election.settings.self.mark, write.renewTime);
-  const entered = enter(claiming, { name: "claiming", write, termMark });
+  const entered = enter(claiming, { name: "claiming", newest, write, termMark });
   const abandoned =
     phase.reading === undefined ? [] : [{ type: "abandon" as const, id: phase.reading.id }];
   const message = note("info", "claiming the lease", { reason: reasonOf(sighting) });

@@ -1,6 +1,6 @@
 /** The write that would open a term is on its way: only its own answer opens it (S2). */
 import { refusal } from "../json.ts";
-import type { Lease } from "../lease.ts";
+import { isNewer, type Lease } from "../lease.ts";
 import { note } from "../notes.ts";
 import { later, type Now, type Report } from "../protocol.ts";
 import { isOwn } from "../sighting.ts";
@@ -88,8 +88,9 @@ function isInvalid(status: number, body: string): boolean {
 }
 
 /** The answer must name this incarnation, by this very write (N21). */
-function names(lease: Lease, election: Election, { write, termMark }: Claiming): boolean {
+function names(lease: Lease, election: Election, { newest, write, termMark }: Claiming): boolean {
   return (
+    isNewer(lease.version, newest) &&
     isOwn(lease, election.settings.self, renewTimes(election)) &&
     lease.termMark === termMark &&
     lease.renewTime === write.renewTime

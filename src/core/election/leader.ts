@@ -22,10 +22,12 @@ import {
   failed,
   type Failure,
   type Leading,
+  newerOf,
   remember,
   renewTimes,
   sighted,
   succeeded,
+  unhurried,
   watching,
   type Write,
 } from "./state.ts";
@@ -69,7 +71,7 @@ export function lose(
     : known;
   const unsettled = phase.asking.what === "writing";
   return [
-    enter(seen, candidate(now, { mayClaim: false, unsettled })),
+    enter(unhurried(seen), candidate(now, { mayClaim: false, unsettled })),
     ...exchange.abandonment(phase.asking),
     note("error", "lost the lease", { reason }),
   ];
@@ -134,6 +136,9 @@ function renewed(
     const isRefused = outcome.type === "answered" && [404, 409].includes(outcome.status);
     if (isRefused) return look(election, phase, now);
     return retry(election, phase, exchange.failureOf("write", outcome), write.sentAt, now);
+  }
+  if (isNewer(phase.base.version, lease.version)) {
+    return lose(election, phase, "the API server went back in time", now, { last: lease });
   }
   if (!isOfTerm(election, phase, lease)) {
     return lose(election, phase, foundIn(election, phase, lease), now, { last: lease });
@@ -276,5 +281,5 @@ function foundIn({ settings }: Election, { term }: Leading, { holder, uid }: Lea
 
 /** From here on only these writes can be shown; the newest version is known from the answer. */
 function confirm(election: Election, writes: readonly Write[], { version }: Lease): Election {
-  return remember(election, { writes, newest: version });
+  return remember(election, { writes, newest: newerOf(election.memory.newest, version) });
 }

@@ -22,6 +22,7 @@ import {
   remember,
   sighted,
   succeeded,
+  unhurried,
 } from "./state.ts";
 import { follow } from "./watching.ts";
 
@@ -149,7 +150,8 @@ function done(election: Election, lease: Lease, now: Now): Effects {
 
 /** Without a release others wait until the record runs out. */
 function giveUp(election: Election, now: Now, message: string, unsettled: boolean): Effects {
-  return [enter(election, candidate(now, { mayClaim: false, unsettled })), note("warn", message)];
+  const phase = candidate(now, { mayClaim: false, unsettled });
+  return [enter(unhurried(election), phase), note("warn", message)];
 }
 
 function lookAgain(election: Election, phase: Releasing, now: Now, pauseMs: number): Effects {

@@ -90,6 +90,8 @@ export interface Reading {
 /** Has sent the write that would open a term. */
 export interface Claiming {
   readonly name: "claiming";
+  /** The newest version known when the claim was sent: the token has to be newer (S10). */
+  readonly newest: string;
   readonly write: Write;
   readonly termMark: string;
 }
@@ -205,6 +207,9 @@ export interface Failure {
   readonly retryAfterMs?: number;
 }
 
+/** A server whose addresses change makes a kind of problem of each. */
+const kindsKept = 20;
+
 /** How an exchange goes that has not failed. */
 export const unfailing: Health = { failures: 0, told: [] };
 
@@ -213,15 +218,22 @@ export function failed(election: Election, { way, problem }: Failure): Effects {
   const { failures, told } = election.memory.health[way];
   const kind = kindOf(problem);
   const isTold = told.includes(kind);
-  const entry = { failures: failures + 1, told: isTold ? told : [...told, kind] };
+  const entry = { failures: failures + 1, told: isTold ? told : [...told, kind].slice(-kindsKept) };
   const counted = remember(election, { health: { ...election.memory.health, [way]: entry } });
   return isTold ? [counted] : [counted, note("warn", `cannot ${way} the lease`, { problem })];
 }
 
 export function succeeded(election: Election, way: Way): Effects {
-  if (election.memory.health[way].failures === 0) return [election];
+  if (election.memory.health[way].told.length === 0) return [election];
   const health = { ...election.memory.health, [way]: unfailing };
   return [remember(election, { health }), note("info", `can ${way} the lease again`)];
+}
+
+/** A leader retried as densely as it could: a candidate's patience begins anew, at its least. */
+export function unhurried(election: Election): Election {
+  const { read, write } = election.memory.health;
+  const health = { read: { ...read, failures: 0 }, write: { ...write, failures: 0 } };
+  return remember(election, { health });
 }
 
 /** When a candidate tries again: the later the more often it was denied. */
@@ -246,7 +258,7 @@ export function conflicted(election: Election): readonly [number, Election] {
   return [Math.min(200, (conflicts - 1) * 10), remember(election, { conflicts })];
 }
 
-function newerOf(a: string, b: string): string {
+export function newerOf(a: string, b: string): string {
   return isNewer(b, a) ? b : a;
 }
 
