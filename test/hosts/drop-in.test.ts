@@ -177,7 +177,7 @@ describe("not enabled", { concurrency: 4, timeout: 100_000 }, () => {
     });
   }
 
-  it("settings that cannot be used are refused with 64, all of them at once", async (t) => {
+  it("X11 settings that cannot be used are refused with 64, all of them at once", async (t) => {
     const env = {
       K8S_AWAIT_ELECTION_ENABLED: "1",
       K8S_AWAIT_ELECTION_LOCK_NAME: "Upper",

@@ -6,13 +6,14 @@
  *     --code N            its exit code
  *     --deaf              ignores SIGTERM
  *     --grandchild        has a daemon of its own: forked twice, in a session of its own
+ *     --measured          its daemon takes no lock either
  *
  * `oracleWords` in `oracle.ts` starts it under an exclusive lock; the daemon holds one more.
  */
 import { spawn } from "node:child_process";
-import { appendFileSync } from "node:fs";
-import { uptime } from "node:os";
+import { openSync, writeSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { createClock, settle } from "../../src/node/clock.ts";
 import { type Entry, oracleWords } from "./oracle.ts";
 
 const { values } = parseArgs({
@@ -22,13 +23,19 @@ const { values } = parseArgs({
     code: { type: "string", default: "0" },
     deaf: { type: "boolean", default: false },
     grandchild: { type: "boolean", default: false },
+    measured: { type: "boolean", default: false },
     role: { type: "string", default: "command" },
   },
 });
 
 const beatMs = 5;
+const clock = createClock();
+// One short write at the end of the file: the lines of several oracles do not mix.
+const descriptor = openSync(values.journal, "a");
 
+// Its place among the lines counts more than its stamp, which would have to wait for the clock.
 note("start");
+settle(clock);
 setInterval(note, beatMs, "beat");
 process.on("SIGTERM", () => {
   note("term");
@@ -43,9 +50,9 @@ function note(what: Entry["what"]): void {
     role: values.role,
     token: process.env["K8S_AWAIT_ELECTION_FENCING_TOKEN"] ?? "",
     pid: process.pid,
-    atMs: uptime() * 1000,
+    atMs: clock.now().instant,
   };
-  appendFileSync(values.journal, `${JSON.stringify(entry)}\n`);
+  writeSync(descriptor, `${JSON.stringify(entry)}\n`);
 }
 
 function stop(): void {
@@ -55,6 +62,7 @@ function stop(): void {
 
 /** The shell between the two ends at once, so that the daemon has no parent that is known. */
 function startGrandchild(): void {
-  const words = oracleWords({ journal: values.journal, deaf: true, role: "grandchild" });
+  const { journal, measured } = values;
+  const words = oracleWords({ journal, measured, deaf: true, role: "grandchild" });
   spawn("sh", ["-c", '"$@" &', "sh", ...words], { detached: true, stdio: "inherit" });
 }

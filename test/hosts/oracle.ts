@@ -12,17 +12,22 @@ export interface OracleOptions {
   readonly deaf?: boolean;
   /** Forks a daemon that leaves the tree and does the same. */
   readonly grandchild?: boolean;
+  /**
+   * Takes no lock, so that it runs on beside another one and the journal shows for how long; and
+   * begins with `exec`, which the shell writes before the oracle has been loaded.
+   */
+  readonly measured?: boolean;
   readonly role?: "command" | "grandchild";
 }
 
 /** One line of the journal; their order in the file is the order in which they happened. */
 export interface Entry {
-  readonly what: "start" | "beat" | "term" | "stop" | "overlap";
+  readonly what: "exec" | "start" | "beat" | "term" | "stop" | "overlap";
   readonly role: string;
   /** The fencing token of its term. */
   readonly token: string;
   readonly pid: number;
-  /** On the suspend-counting clock, to 10 ms. */
+  /** On the suspend-counting clock; of `start` and `exec` up to 10 ms early, of others less than 1. */
   readonly atMs: number;
 }
 
@@ -31,16 +36,15 @@ export const overlapCode = 99;
 
 /** The words of the command; the lock's descriptor stays open in what the shell becomes. */
 export function oracleWords(options: OracleOptions): readonly string[] {
-  const { journal, stopMs = 0, code = 0, role = "command" } = options;
+  const { journal, stopMs = 0, code = 0, measured = false, role = "command" } = options;
   const file = fileURLToPath(new URL("./oracle-command.js", import.meta.url));
-  const script = `flock -n 9 || { echo '${overlapLine(role)}' >>"$1"; exit ${overlapCode}; }
-    shift; exec "$@"`;
-  const shell = ["sh", "-c", `exec 9>"$1.$0.lock"; ${script}`, role, journal];
+  const first = measured ? execScript : lockScript(role);
+  const shell = ["sh", "-c", `${first}; shift; exec "$@"`, role, journal];
   const oracle = [process.execPath, file, "--journal", journal, "--role", role];
   const times = ["--stop-ms", String(stopMs), "--code", String(code)];
-  const deaf = options.deaf === true ? ["--deaf"] : [];
-  const grandchild = options.grandchild === true ? ["--grandchild"] : [];
-  return [...shell, ...oracle, ...times, ...deaf, ...grandchild];
+  const flags = ["deaf", "grandchild", "measured"] as const;
+  const set = flags.filter((flag) => options[flag] === true).map((flag) => `--${flag}`);
+  return [...shell, ...oracle, ...times, ...set];
 }
 
 export function journalOf(journal: string): Entry[] {
@@ -72,13 +76,34 @@ export function assertExclusive(journal: string): void {
         BigInt(token) > BigInt(newest.token),
         `the term ${token} still ran after ${newest.token} had begun: ${JSON.stringify(entry)}`,
       );
-      assert.equal(entry.what, "start", "a term begins with its command's start");
+      assert.match(entry.what, /^(exec|start)$/, "a term begins with its command's start");
     }
     newest = entry;
   }
 }
 
-function overlapLine(role: string): string {
-  const entry: Entry = { what: "overlap", role, token: "0", pid: 0, atMs: 0 };
-  return JSON.stringify(entry);
+/**
+ * How long each command went on beside a later one, by the order of the lines and to one beat; empty
+ * where none did. It counts from the later one's first line, or from `sinceMs` where that is later.
+ */
+export function overlapsMs(journal: string, sinceMs: number = 0): number[] {
+  const entries = journalOf(journal);
+  const tokens = [...new Set(entries.map(({ token }) => token))];
+  return tokens.slice(1).flatMap((token, before) => {
+    const at = entries.findIndex((entry) => entry.token === token);
+    const earlier = new Set(tokens.slice(0, before + 1));
+    const last = entries.slice(at).findLast((entry) => earlier.has(entry.token));
+    return last === undefined ? [] : [last.atMs - Math.max(sinceMs, entries[at]!.atMs)];
+  });
 }
+
+function lockScript(role: string): string {
+  const line = JSON.stringify({ what: "overlap", role, token: "0", pid: 0, atMs: 0 });
+  const found = `{ echo '${line}' >>"$1"; exit ${overlapCode}; }`;
+  return `exec 9>"$1.$0.lock"; flock -n 9 || ${found}`;
+}
+
+/** Dash reads no clock but this one, whose hundredths of a second are the last two digits. */
+const execScript =
+  'read up idle </proc/uptime; printf \'{"what":"exec","role":"%s","token":"%s","pid":%s,"atMs":%s}\\n\' ' +
+  '"$0" "$K8S_AWAIT_ELECTION_FENCING_TOKEN" $$ "${up%.*}${up#*.}0" >>"$1"';

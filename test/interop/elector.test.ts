@@ -19,28 +19,33 @@ after(() => plane?.close());
 
 const flags = ["-lease-duration=3s", "-renew-deadline=2s", "-retry-period=200ms"];
 
-test("startElector() hands the Lease over at SIGTERM", { skip }, async () => {
+test("startElector() hands the Lease over at SIGTERM", { skip }, async (t) => {
   const namespace = await plane.namespace("elector");
   await plane.serviceAccount(namespace, "elector", originalRole);
   const access = { ...plane.access, token: await plane.token(namespace, "elector") };
-  const start = (identity: string): Promise<RunningElector> =>
-    startElector(built.path!, { access, namespace, lock: "lock", identity, flags });
+  const start = async (identity: string): Promise<RunningElector> => {
+    const elector = await startElector(built.path!, {
+      access,
+      namespace,
+      lock: "lock",
+      identity,
+      flags,
+    });
+    t.after(() => elector.close());
+    return elector;
+  };
 
   const first = await start("first");
   await first.untilEvent("leading");
   const second = await start("second");
-  try {
-    assert.equal((await second.untilEvent("observed-leader")).leader, "first");
-    assert.equal(await holder(access, namespace), "first");
+  assert.equal((await second.untilEvent("observed-leader")).leader, "first");
+  assert.equal(await holder(access, namespace), "first");
 
-    first.signal("SIGTERM");
-    assert.equal((await first.untilEvent("exit")).code, 0);
-    assert.equal((await first.untilEvent("released")).ok, true);
-    await second.untilEvent("leading");
-    assert.equal(await holder(access, namespace), "second");
-  } finally {
-    await Promise.all([first.close(), second.close()]);
-  }
+  first.signal("SIGTERM");
+  assert.equal((await first.untilEvent("exit")).code, 0);
+  assert.equal((await first.untilEvent("released")).ok, true);
+  await second.untilEvent("leading");
+  assert.equal(await holder(access, namespace), "second");
 });
 
 async function holder(access: ApiAccess, namespace: string): Promise<unknown> {

@@ -12,9 +12,9 @@ const folder = join(import.meta.dirname, "../../../test/stories");
 const stories = readdirSync(folder).filter((name) => name.endsWith(".txt"));
 
 for (const name of stories) {
-  test(`story: ${name.replace(".txt", "").replaceAll("-", " ")}`, () => {
-    const file = join(folder, name);
-    const written = readFileSync(file, "utf8");
+  const file = join(folder, name);
+  const written = readFileSync(file, "utf8");
+  test(titleOf(name, written), () => {
     const played = play(written);
     if (process.env["UPDATE_STORIES"] === "1") writeFileSync(file, played);
     else assert.equal(played, written);
@@ -22,3 +22,10 @@ for (const name of stories) {
 }
 
 test("stories exist", () => assert.ok(stories.length >= 10));
+
+/** First the rows of the fault matrix that the story's own first comment names. */
+function titleOf(name: string, story: string): string {
+  const [comment = ""] = /^(#.*\n)*/.exec(story) ?? [];
+  const rows = new Set(comment.match(/\b[NOCPFX]\d+\b/g));
+  return [...rows, `story: ${name.replace(".txt", "").replaceAll("-", " ")}`].join(" ");
+}
