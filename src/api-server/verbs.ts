@@ -130,7 +130,8 @@ export function remove(
     ground.objects.remove(target);
     return deleted(target, metadata.uid);
   }
-  if (metadata.deletionTimestamp !== undefined) return success(200, presented(target.kind, current));
+  if (metadata.deletionTimestamp !== undefined)
+    return success(200, presented(target.kind, current));
   const marked = {
     ...current,
     metadata: orderedMetadata({

@@ -37,9 +37,7 @@ const aftermath = 2;
 export type Counts = readonly number[];
 
 export class Coverage implements Witness {
-  readonly counts: number[] = new Array<number>(
-    phases.length * reports.length * faultNames.length,
-  ).fill(0);
+  readonly counts: number[] = phases.flatMap(() => reports.flatMap(() => faultNames.map(() => 0)));
   readonly #world: World;
   readonly #aftermathMs: number;
   readonly #feltUntilMs: number[] = faultNames.map(() => -Infinity);

@@ -53,7 +53,7 @@ export class Server {
     const { isDown = false, failing = 0 } = trouble;
     this.#isDown = isDown;
     this.#failing = failing;
-    if (isDown) for (const end of [...this.#streams]) end();
+    if (isDown) for (const end of this.#streams) end();
     this.outage.note(isDown || failing > 0);
   }
 

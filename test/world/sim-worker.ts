@@ -14,6 +14,8 @@ export interface Work {
 
 const everyMs = 500;
 
+const port = parentPort;
+
 const { profile: name, from, to, step } = workerData as Work;
 const profile = profileNamed(name);
 let totals = nothing();
@@ -21,8 +23,8 @@ let toldAtMs = performance.now();
 for (let seed = from; seed < to; seed += step) {
   take(totals, run({ seed, profile }));
   if (performance.now() - toldAtMs < everyMs) continue;
-  parentPort?.postMessage(totals);
+  port?.postMessage(totals);
   totals = nothing();
   toldAtMs = performance.now();
 }
-parentPort?.postMessage(totals);
+port?.postMessage(totals);

@@ -14,7 +14,7 @@ import { Routing } from "./routing.ts";
 import { StartGate } from "./start-gate.ts";
 import { Takeover } from "./takeover.ts";
 import { Tokens } from "./tokens.ts";
-import { Verdicts } from "./verdicts.ts";
+import type { Verdicts } from "./verdicts.ts";
 import { Incarnations, RenewTimes, Scope, Writes } from "./writes.ts";
 
 export interface JuryOptions {
