@@ -36,9 +36,9 @@ const actions: Readonly<Record<Key, (world: World) => string | Promise<string>>>
     leader?.freeze();
     return tell(leader, "was frozen with its command.");
   },
-  c: (world) => {
+  c: async (world) => {
     const cut = world.replicas.find(({ proxy }) => proxy.isCut);
-    cut?.proxy.heal();
+    await cut?.proxy.heal();
     if (cut !== undefined) return tell(cut, "can reach the API server again.");
     const leader = leaderOf(world);
     leader?.proxy.cut();

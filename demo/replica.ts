@@ -8,7 +8,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { isRunning, podVariable, processesOf, signalAll } from "./processes.ts";
-import type { Proxy } from "./proxy.ts";
+import type { Proxy } from "../test/support/proxy.ts";
 
 export interface ReplicaOptions {
   readonly name: string;

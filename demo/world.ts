@@ -9,7 +9,7 @@ import { type Cluster, lockName } from "./cluster.ts";
 import type { Interval, Lives } from "./journal.ts";
 import { type JournalFile, openJournal } from "./journal-file.ts";
 import { isRunning } from "./processes.ts";
-import { openProxy } from "./proxy.ts";
+import { openProxy } from "../test/support/proxy.ts";
 import { Replica } from "./replica.ts";
 
 export interface WorldOptions {
