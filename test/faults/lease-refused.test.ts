@@ -14,7 +14,6 @@ import {
 } from "../cluster/replicas.ts";
 import { until } from "../cluster/until.ts";
 import { assertExclusive, starts } from "../hosts/oracle.ts";
-import type { ApiObject } from "../support/api-client.ts";
 import { calm, rules } from "./lease-edits.ts";
 import { type EmbeddedPlane, startEmbeddedPlane } from "./lease-plane.ts";
 import { assertWeathers, leasesOf, patient, refusals } from "./lease-refusals.ts";
@@ -170,15 +169,16 @@ function remove({ store, access }: EmbeddedPlane, deployment: Deployment): void 
   store.handle({ method: "DELETE", path, token: access.token }, Date.now());
 }
 
-/** A new version of the same record (I4). */
-async function annotate(deployment: Deployment): Promise<ApiObject> {
+/** A new version of the same record (I4), unless a candidate's claim comes between. */
+async function annotate(deployment: Deployment): Promise<void> {
   const { metadata, ...lease } = await deployment.operator.lease();
   const annotations = {
     ...metadata?.annotations,
     "example.com/version": metadata?.resourceVersion,
   };
-  return deployment.operator.call("PUT", `${leasesOf(deployment)}/${lockName}`, {
-    ...lease,
-    metadata: { ...metadata, annotations },
+  const body = { ...lease, metadata: { ...metadata, annotations } };
+  const path = `${leasesOf(deployment)}/${lockName}`;
+  await deployment.operator.call("PUT", path, body).catch((error: unknown) => {
+    if (!(error instanceof Error && error.message.includes(": 409 "))) throw error;
   });
 }
