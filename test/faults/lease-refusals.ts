@@ -15,6 +15,11 @@ export const patient: Readonly<Record<string, string>> = {
 export const refusals: readonly (readonly [status: number, message: string])[] = [
   [400, 'admission webhook "guard.example.com" denied the request: not before the audit'],
   [403, 'leases.coordination.k8s.io "lock" is forbidden: exceeded quota: counts, limited: 1'],
+  [
+    422,
+    "leases.coordination.k8s.io \"lock\" is forbidden: ValidatingAdmissionPolicy 'p' with binding " +
+      "'b' denied request: not before the audit",
+  ],
   [500, 'Internal error occurred: failed calling webhook "guard.example.com": EOF'],
 ];
 

@@ -82,9 +82,10 @@ function holdOff(
   });
 }
 
-/** An admission webhook's refusal is the weather; any other invalid write stays invalid (O11). */
+/** What admission refuses is the weather; any other invalid write stays invalid (O11). */
 function isInvalid(status: number, body: string): boolean {
-  return status === 422 || (status === 400 && !body.includes("admission webhook"));
+  const isAdmissions = /admission webhook|ValidatingAdmissionPolicy/.test(body);
+  return (status === 400 || status === 422) && !isAdmissions;
 }
 
 /** The answer must name this incarnation, by this very write (N21). */
