@@ -33,14 +33,15 @@ const clock = createClock();
 // One short write at the end of the file: the lines of several oracles do not mix.
 const descriptor = openSync(values.journal, "a");
 
-// Its place among the lines counts more than its stamp, which would have to wait for the clock.
-note("start");
-settle(clock);
-setInterval(note, beatMs, "beat");
+// Before anybody can know that it runs.
 process.on("SIGTERM", () => {
   note("term");
   if (!values.deaf) setTimeout(stop, Number(values["stop-ms"]));
 });
+// Its place among the lines counts more than its stamp, which would have to wait for the clock.
+note("start");
+settle(clock);
+setInterval(note, beatMs, "beat");
 if (values.grandchild) startGrandchild();
 process.stdout.write(`${values.role} ${process.pid} runs\n`);
 
