@@ -91,9 +91,21 @@ export function scratchFolder(t: TestContext): string {
     // What is done after a test is done in the order in which it was asked for.
     endAll(t);
     // What was killed a moment ago may still be writing.
-    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
+    removeFolder(folder);
   });
   return folder;
+}
+
+/** Looks anew at each try, as `maxRetries` does not. */
+function removeFolder(folder: string): void {
+  for (let tries = 0; ; tries++) {
+    try {
+      return rmSync(folder, { recursive: true, force: true });
+    } catch (error) {
+      if (tries === 50) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    }
+  }
 }
 
 /** Starts the entry point. */

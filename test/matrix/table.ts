@@ -50,5 +50,5 @@ function outcomeOf(name: string, found: readonly Result[]): string {
     ...(of("skipped") > 0 ? [`${of("skipped")} skipped`] : []),
     ...reasons.map(([part, reason]) => `not run: ${part.slice(name.length).trim()} (${reason})`),
   ];
-  return told.join("; ") || "**no test**";
+  return told.join("; ") || "not run here yet";
 }
