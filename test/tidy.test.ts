@@ -35,7 +35,7 @@ interface Layer {
  */
 const layers: Readonly<Record<string, Layer>> = {
   "the vocabulary": {
-    files: ["protocol", "notes", "json", "timing", "redact"].map(inCore),
+    files: ["protocol", "notes", "json", "timing", "redact", "metrics"].map(inCore),
     imports: [],
   },
   "what is read at the edge": {
@@ -56,7 +56,7 @@ const layers: Readonly<Record<string, Layer>> = {
     imports: ["the vocabulary", "what is read at the edge"],
   },
   "the corridor": {
-    files: ["exit", "term", "heed", "settle", "program"].map(inCore),
+    files: ["exit", "term", "heed", "settle", "observe", "pages", "program"].map(inCore),
     imports: [
       "the vocabulary",
       "what is read at the edge",
@@ -67,8 +67,8 @@ const layers: Readonly<Record<string, Layer>> = {
     ],
   },
   "the recording": {
-    files: ["recording", "replay", "transcript"].map(inCore),
-    imports: ["the vocabulary", "the corridor"],
+    files: ["recording", "replay", "transcript", "border"].map(inCore),
+    imports: ["the vocabulary", "what is read at the edge", "the corridor"],
   },
   "the Node host": {
     files: ["src/node/", "src/cli.ts", "src/replay.ts"],

@@ -111,10 +111,11 @@ export function rejoin(election: Election, pauseMs: number, now: Now): Effects {
   return candidates.proceed(joined, now);
 }
 
-/** Gives the term up at once, for a reason that the lease does not know. */
-export function forfeit(election: Election, reason: string, now: Now): Effects {
+/** Gives the term up at once: the watchdog has killed the command. */
+export function forfeit(election: Election, now: Now): Effects {
   const { phase } = election;
-  return phase.name === "leading" ? leader.lose(election, phase, reason, now) : [election];
+  const loss = { cause: "watchdog", reason: "the watchdog's deadline passed" } as const;
+  return phase.name === "leading" ? leader.lose(election, phase, loss, now) : [election];
 }
 
 /** Whom a coordinator wants in our place, told once for every name (contract §1.7). */

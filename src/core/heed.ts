@@ -17,8 +17,7 @@ export function heed(running: Running, report: Report, now: Now): Step {
         ? shutDown(running, report.signal)
         : forwardSignal(running, report.signal);
     case "guardFired": {
-      const reason = "the watchdog's deadline passed";
-      const [election, ...effects] = elections.forfeit(running.election, reason, now);
+      const [election, ...effects] = elections.forfeit(running.election, now);
       return [{ ...running, election }, ...effects];
     }
     case "guardLost": {

@@ -10,10 +10,12 @@ import * as elections from "./election.ts";
 import * as exits from "./exit.ts";
 import { formatNote, type LogSettings } from "./log.ts";
 import { type Effect, note } from "./notes.ts";
+import { nothing, observe } from "./observe.ts";
+import { pageOf } from "./pages.ts";
 import type { Facts, Instant, Now, Order, Report } from "./protocol.ts";
 import * as routings from "./routing.ts";
 import { isEnabled, readSettings, type Settings } from "./settings.ts";
-import { isWell, settle } from "./settle.ts";
+import { settle } from "./settle.ts";
 import * as statuses from "./status.ts";
 import type { Running } from "./term.ts";
 
@@ -66,12 +68,13 @@ export function step(program: Program, report: Report, now: Now): Step {
     case "running": {
       const [heard, ...effects] = hear(program, report, now);
       const [settled, ...more] = settle(heard, report, now);
-      const leaves = more.some((effect) => effect.type === "exit");
-      return worded(
-        [leaves ? { name: "finished" } : settled, ...effects, ...more],
-        program.log,
-        now,
-      );
+      if (more.some((effect) => effect.type === "exit")) {
+        return worded([{ name: "finished" }, ...effects, ...more], program.log, now);
+      }
+      const all = [...effects, ...more];
+      const observed = observe(program, settled, report, all, now);
+      const next = observed === settled.observed ? settled : { ...settled, observed };
+      return worded([next, ...all], program.log, now);
     }
   }
 }
@@ -164,6 +167,8 @@ function join(
     ...(status && { status: status[0] }),
     startFailures: 0,
     isGuardLost: false,
+    observed: nothing,
+    ...(facts.version !== undefined && { version: facts.version }),
   };
   const hello = note("info", `waiting to lead ${settings.name}`, {
     lease: `${lock.namespace}/${lock.name}`,
@@ -191,7 +196,8 @@ function hear(running: Running, report: Report, now: Now): [Running, ...Effect[]
     effects.push(...sent);
   }
   if (running.status !== undefined) {
-    const [status, ...answers] = statuses.step(running.status, report, isWell(next, now), now);
+    const page = (path: string) => pageOf(path, next, now);
+    const [status, ...answers] = statuses.step(running.status, report, page, now);
     if (status !== running.status) next = { ...next, status };
     effects.push(...answers);
   }

@@ -47,6 +47,8 @@ export interface Facts {
   readonly podUid?: string;
   readonly podName?: string;
   readonly hostName: string;
+  /** Of this program, for who asks. */
+  readonly version?: string;
   /** The process is PID 1 of its PID namespace: when it dies the kernel kills the whole tree. */
   readonly isPid1: boolean;
   readonly abilities: Abilities;

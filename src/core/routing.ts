@@ -121,6 +121,11 @@ export function isSettled({ phase }: Routing): boolean {
   return phase.name !== "publishing" || phase.isLate;
 }
 
+/** For who asks what is so. */
+export function stateOf({ phase }: Routing): Routing["phase"]["name"] {
+  return phase.name;
+}
+
 /** Whether nothing of ours is left to withdraw. */
 export function isIdle({ phase }: Routing): boolean {
   return phase.name === "idle";

@@ -1,8 +1,6 @@
 /**
- * The status endpoint of the original, byte for byte, on every path and for every method: 200 while
- * this process may go on as it is, 500 from G on or without its watchdog.
- *
- * It is served as well as it goes: a port in use never stops a leader.
+ * The status endpoint: what it says is in `pages.ts`. It is served as well as it goes: a port in use
+ * never stops a leader.
  */
 import type { Address } from "./forms.ts";
 import { type Effect, note } from "./notes.ts";
@@ -15,16 +13,28 @@ export interface Status {
   readonly wasRefused: boolean;
 }
 
+/** What is answered, to any method. */
+export interface Page {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
 type Effects = readonly [Status, ...Effect[]];
 
 const retryMs = 5000;
-const contentType = "text/plain; charset=utf-8";
 
 export function begin(address: Address): Effects {
   return [{ address, wasRefused: false }, listen(address)];
 }
 
-export function step(status: Status, report: Report, isWell: boolean, now: Now): Effects {
+/** Takes any report; `pageOf` is asked for the page of a path. */
+export function step(
+  status: Status,
+  report: Report,
+  pageOf: (path: string) => Page,
+  now: Now,
+): Effects {
   switch (report.type) {
     case "listening":
       return [status, note("debug", "the status endpoint is served")];
@@ -36,7 +46,7 @@ export function step(status: Status, report: Report, isWell: boolean, now: Now):
       return [{ ...status, retryAt, wasRefused: true }, ...(status.wasRefused ? [] : [problem])];
     }
     case "asked":
-      return [status, answer(report.id, isWell)];
+      return [status, { type: "reply", id: report.id, ...pageOf(report.path) }];
     default: {
       if (status.retryAt === undefined || now.instant < status.retryAt) return [status];
       const { retryAt: _, ...trying } = status;
@@ -51,10 +61,4 @@ export function wakeAt(status: Status): Instant | undefined {
 
 function listen({ host, port }: Address): Order {
   return { type: "listen", port, ...(host === undefined ? {} : { host }) };
-}
-
-function answer(id: string, isWell: boolean): Order {
-  return isWell
-    ? { type: "reply", id, status: 200, contentType, body: '{"status": "ok"}' }
-    : { type: "reply", id, status: 500, contentType, body: '{"status": "expired"}' };
 }

@@ -6,6 +6,7 @@ import type * as elections from "./election.ts";
 import * as exits from "./exit.ts";
 import type { LogSettings } from "./log.ts";
 import type { Effect } from "./notes.ts";
+import type { Observed } from "./observe.ts";
 import type * as routings from "./routing.ts";
 import type { Settings } from "./settings.ts";
 import type { Status } from "./status.ts";
@@ -26,6 +27,8 @@ export interface Running {
   readonly startFailures: number;
   /** The deadline has no independent keeper any more (S14). */
   readonly isGuardLost: boolean;
+  readonly observed: Observed;
+  readonly version?: string;
 }
 
 export interface Ending {

@@ -5,6 +5,7 @@ import type { Facts } from "../core/protocol.ts";
 import type { Access } from "./api/server.ts";
 import { findCommand } from "./command/executable.ts";
 import { findProcProblem } from "./command/processes.ts";
+import { version } from "./version.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -36,6 +37,7 @@ export async function gatherFacts(options: Options): Promise<Facts> {
     ...(access?.podUid === undefined ? {} : { podUid: access.podUid }),
     ...(access?.podName === undefined ? {} : { podName: access.podName }),
     hostName: hostname(),
+    version,
     isPid1,
     abilities: {
       // Node can neither have the kernel signal the command on our death nor adopt orphans, so

@@ -22,6 +22,7 @@ import {
   failed,
   type Failure,
   type Leading,
+  type Loss,
   newerOf,
   remember,
   renewTimes,
@@ -36,9 +37,13 @@ import { tellLost } from "./watching.ts";
 /** Between two attempts at the densest. */
 const retryPaceMs = 500;
 
+const deleted: Loss = { cause: "deleted", reason: "it was deleted" };
+const rolledBack: Loss = { cause: "rolled back", reason: "the API server went back in time" };
+
 export function step(election: Election, phase: Leading, report: Report, now: Now): Effects {
   if (now.instant >= deadlines(election.settings.timing, phase.confirmedAt).killAt) {
-    return lose(election, phase, "it could not be renewed in time", now);
+    const loss = { cause: "expired", reason: "it could not be renewed in time" } as const;
+    return lose(election, phase, loss, now);
   }
   return chain(hear(election, phase, report, now), (next) => proceed(next, now));
 }
@@ -60,7 +65,7 @@ interface Found {
 export function lose(
   election: Election,
   phase: Leading,
-  reason: string,
+  loss: Loss,
   now: Now,
   { last = phase.base, isGone = false }: Found = {},
 ): Effects {
@@ -70,10 +75,11 @@ export function lose(
     ? remember(known, { sighting: missing(known.memory.sighting, true, now.instant) })
     : known;
   const unsettled = phase.asking.what === "writing";
+  const ended = remember(unhurried(seen), { lost: loss });
   return [
-    enter(unhurried(seen), candidate(now, { mayClaim: false, unsettled })),
+    enter(ended, candidate(now, { mayClaim: false, unsettled })),
     ...exchange.abandonment(phase.asking),
-    note("error", "lost the lease", { reason }),
+    note("error", "lost the lease", { reason: loss.reason }),
   ];
 }
 
@@ -138,7 +144,7 @@ function renewed(
     return retry(election, phase, exchange.failureOf("write", outcome), write.sentAt, now);
   }
   if (isNewer(phase.base.version, lease.version)) {
-    return lose(election, phase, "the API server went back in time", now, { last: lease });
+    return lose(election, phase, rolledBack, now, { last: lease });
   }
   if (!isOfTerm(election, phase, lease)) {
     return lose(election, phase, foundIn(election, phase, lease), now, { last: lease });
@@ -161,14 +167,14 @@ function looked(
   now: Now,
 ): Effects {
   if (outcome.type === "answered" && outcome.status === 404) {
-    return lose(election, phase, "it was deleted", now, { isGone: true });
+    return lose(election, phase, deleted, now, { isGone: true });
   }
   const lease = exchange.isSuccess(outcome) ? exchange.leaseIn(outcome) : undefined;
   if (typeof lease !== "object") {
     return retry(election, phase, exchange.failureOf("read", outcome), sentAt, now);
   }
   if (isNewer(phase.base.version, lease.version)) {
-    return lose(election, phase, "the API server went back in time", now, { last: lease });
+    return lose(election, phase, rolledBack, now, { last: lease });
   }
   if (!isOfTerm(election, phase, lease))
     return lose(election, phase, foundIn(election, phase, lease), now, { last: lease });
@@ -200,7 +206,7 @@ function follow(election: Election, phase: Leading, report: Report, now: Now): E
       if (!isNewer(heard.lease.version, phase.base.version)) return told;
       return chain(told, (next) => {
         const found = { last: heard.lease, isGone: true };
-        return contradicted(next, phase, "it was deleted", now, found);
+        return contradicted(next, phase, deleted, now, found);
       });
     case "lease": {
       const { lease } = heard;
@@ -221,11 +227,11 @@ function follow(election: Election, phase: Leading, report: Report, now: Now): E
 function contradicted(
   election: Election,
   phase: Leading,
-  reason: string,
+  loss: Loss,
   now: Now,
   found: Found,
 ): Effects {
-  if (phase.asking.what !== "writing") return lose(election, phase, reason, now, found);
+  if (phase.asking.what !== "writing") return lose(election, phase, loss, now, found);
   return [
     ...chain([election, ...exchange.abandonment(phase.asking)], (next) => look(next, phase, now)),
   ];
@@ -271,12 +277,15 @@ export function isOfTerm(
   );
 }
 
-function foundIn({ settings }: Election, { term }: Leading, { holder, uid }: Lease): string {
-  if (uid !== term.leaseUid) return "it was deleted and created again";
-  if (holder === "") return "its holder was removed";
+function foundIn({ settings }: Election, { term }: Leading, { holder, uid }: Lease): Loss {
+  if (uid !== term.leaseUid) {
+    return { cause: "deleted", reason: "it was deleted and created again" };
+  }
+  if (holder === "") return { cause: "emptied", reason: "its holder was removed" };
+  const name = JSON.stringify(holder);
   return holder === settings.self.identity
-    ? `another process has our identity ${JSON.stringify(holder)} too`
-    : `it names ${JSON.stringify(holder)}`;
+    ? { cause: "same identity", reason: `another process has our identity ${name} too` }
+    : { cause: "other holder", reason: `it names ${name}` };
 }
 
 /** From here on only these writes can be shown; the newest version is known from the answer. */

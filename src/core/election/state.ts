@@ -43,6 +43,8 @@ export interface Memory {
   readonly conflicts: number;
   /** The term of another process that was told to renew under our identity. */
   readonly toldTwin?: string;
+  /** How the last term that was lost was lost. */
+  readonly lost?: Loss;
   /** That watching is refused was told: once is enough. */
   readonly isRefusalTold: boolean;
   /** The record that was told to be waiting for its coordinator. */
@@ -52,6 +54,21 @@ export interface Memory {
 }
 
 export type Way = "read" | "write";
+
+/** Why a term ended without our will. */
+export interface Loss {
+  /** One of few, so that it can be counted. */
+  readonly cause:
+    | "expired"
+    | "deleted"
+    | "emptied"
+    | "other holder"
+    | "same identity"
+    | "rolled back"
+    | "watchdog";
+  /** For who reads the log. */
+  readonly reason: string;
+}
 
 interface Health {
   /** Failures in a row. */
