@@ -133,13 +133,23 @@ function spawnDetached(
   });
 }
 
+/**
+ * Sends at once, and looks after that who belongs, before the command's end cuts the links from parent
+ * to child; a daemon that was faster still carries the mark. Once the command is reaped, its group's
+ * number is its own only as long as a member of the group lives, so that has to be looked at first.
+ */
 function signalGroup({ tree, scan, hasExited }: Running, name: string): void {
-  // Learn who belongs before the command's end cuts the links from parent to child. Once it is
-  // reaped, its group's number is still its own only as long as a member of the group lives.
-  const { alive } = scan();
-  if (hasExited && !alive.some((it) => it.group === tree.root)) return;
+  if (hasExited) {
+    if (scan().alive.some((it) => it.group === tree.root)) sendToGroup(tree.root, name);
+    return;
+  }
+  sendToGroup(tree.root, name);
+  scan();
+}
+
+function sendToGroup(group: number, name: string): void {
   try {
-    process.kill(-tree.root, name);
+    process.kill(-group, name);
   } catch (error) {
     // All of the group has ended, or runs as another user.
     if (errnoOf(error) !== "ESRCH" && errnoOf(error) !== "EPERM") throw error;
