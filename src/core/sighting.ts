@@ -18,6 +18,7 @@ interface Present {
   readonly standing: Standing;
   /** When *we* first saw this record, however old it was then: late is safe. */
   readonly firstSeenAt: Instant;
+  readonly bereft?: Bereft;
 }
 
 interface Absent {
@@ -25,6 +26,18 @@ interface Absent {
   readonly firstSeenAt: Instant;
   /** Who may still be running a command although the lease is gone (I13). */
   readonly since: "nobody" | "unknown" | "holder";
+  readonly bereft?: Bereft;
+}
+
+/**
+ * Somebody held a Lease that is gone. Whoever created the next one may never have seen that one, so
+ * neither its claim nor its release says that the command of that holder has ended (I13, A8).
+ */
+interface Bereft {
+  /** When we first saw that it was gone. */
+  readonly at: Instant;
+  /** The holder's, where it was one of ours. */
+  readonly incarnation?: string;
 }
 
 /** Who holds the lease, in the terms of S7. */
@@ -63,13 +76,21 @@ export function sight(
 ): Present {
   const key = recordKey(lease);
   const known = before?.kind === "present" && before.key === key;
+  const bereft = before?.bereft;
+  const isBack = bereft?.incarnation !== undefined && bereft.incarnation === authorOf(lease);
   return {
     kind: "present",
     lease,
     key,
     standing: standingOf(before, lease, self, ownWrites),
     firstSeenAt: known ? before.firstSeenAt : at,
+    ...(bereft !== undefined && !isBack && { bereft }),
   };
+}
+
+/** The process of ours that claimed the lease last: its former tree was empty then (S2). */
+function authorOf({ termMark }: Lease): string | undefined {
+  return termMark?.split("/", 1)[0];
 }
 
 /**
@@ -80,7 +101,13 @@ export function missing(before: Sighting | undefined, isLast: boolean, at: Insta
   if (before === undefined) return { kind: "absent", firstSeenAt: at, since: "unknown" };
   if (before.kind === "absent") return before;
   const wasNobodys = before.standing === "free" || before.standing === "own";
-  return { kind: "absent", firstSeenAt: at, since: isLast && wasNobodys ? "nobody" : "holder" };
+  if (isLast && wasNobodys) {
+    const { bereft } = before;
+    return { kind: "absent", firstSeenAt: at, since: "nobody", ...(bereft && { bereft }) };
+  }
+  const incarnation = validMark(before.lease)?.incarnation;
+  const bereft = { at, ...(incarnation !== undefined && { incarnation }) };
+  return { kind: "absent", firstSeenAt: at, since: "holder", bereft };
 }
 
 /** From when on the lease may be claimed; never, while a coordinator or a deletion forbids it. */
@@ -94,9 +121,10 @@ export function claimableAt(
     sighting.kind === "absent" ? absentWait(sighting, self, timing) : presentWait(sighting, timing);
   if (waitMs === undefined) return undefined;
   // Strictly later than the wait, and spread so that not all candidates write at once (L1, L9).
-  return waitMs === 0
-    ? sighting.firstSeenAt
-    : later(sighting.firstSeenAt, Math.floor(waitMs) + 1 + spread);
+  const after = (at: Instant, ms: number) => later(at, Math.floor(ms) + 1 + spread);
+  const at = waitMs === 0 ? sighting.firstSeenAt : after(sighting.firstSeenAt, waitMs);
+  const bereftUntil = sighting.bereft && after(sighting.bereft.at, timing.leaseMs);
+  return bereftUntil !== undefined && bereftUntil > at ? bereftUntil : at;
 }
 
 function absentWait({ since }: Absent, self: Self, timing: Timing): number {

@@ -294,6 +294,26 @@ for (const [what, absence] of Object.entries(absences)) {
 }
 
 /** Strictly later than the wait (I5); at once where there is none. */
+test("claimableAt() waits for a holder whose Lease is gone, whoever made another since (A8, I13)", () => {
+  const stranger = formatMark({ incarnation: "stranger", podUid: "pod-3", pid1: true }, at);
+  const seen = sight(undefined, lease({ ...held, term: other }), self, [], instant(500));
+  const gone = missing(seen, true, since);
+  const waited = afterWait(defaultTiming.leaseMs);
+  const releasedBy = (mark: string) =>
+    lease({ uid: "uid-2", renewTime: at, acquireTime: at, term: mark, released: `${mark}/${at}` });
+  const claimAt = (sighting: Sighting) => claimableAt(sighting, self, defaultTiming, 0);
+
+  const another = sight(gone, releasedBy(stranger), self, [], instant(1100));
+  assert.equal(another.standing, "free");
+  assert.equal(claimAt(another), waited);
+  assert.equal(claimAt(missing(another, true, instant(1200))), waited, "it is gone as well");
+  // The holder itself: its tree was empty before it claimed again (S2).
+  assert.equal(claimAt(sight(gone, releasedBy(other), self, [], instant(1100))), 1100);
+  const again = sight(another, releasedBy(other), self, [], instant(1300));
+  assert.equal(claimAt(again), 1300);
+  assert.equal(claimAt(missing(again, true, instant(1400))), 1400);
+});
+
 function afterWait(waitMs: number | undefined): number | undefined {
   if (waitMs === undefined) return undefined;
   return waitMs === 0 ? since : since + waitMs + 1;
