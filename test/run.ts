@@ -2,8 +2,9 @@
  * Runs the tests that this machine can run, and says in a line each which it leaves out and why.
  *
  * `npm test` runs the quick tests, `npm run test:long` (`--long`) those in `*.long.test.js`, and `npm
- * run test:nightly` (`--nightly`) those in `*.nightly.test.js`. With `CI=true` nothing may be left out.
- * What the tests of the fault matrix come to is kept for `npm run matrix`.
+ * run test:nightly` (`--nightly`) those in `*.nightly.test.js`; with `--native` as well, those that are
+ * about the entry point, on the native file. With `CI=true` nothing may be left out. What the tests of
+ * the fault matrix come to is kept for `npm run matrix`.
  */
 
 import { readdir } from "node:fs/promises";
@@ -12,7 +13,7 @@ import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { buildElector } from "./interop/build.ts";
-import { keepResults, nameOf, type Result, rowsOf } from "./matrix/results.ts";
+import { type HostName, keepResults, nameOf, type Result, rowsOf } from "./matrix/results.ts";
 
 const root = import.meta.dirname;
 const concurrency = 2;
@@ -32,6 +33,9 @@ const tiers: Readonly<Record<string, Tier>> = {
 };
 const quick: Tier = { has: (file) => !isNightly(file) && !isLong(file), limitMs: 5 * 60_000 };
 
+/** What is about the entry point, whichever host it is. */
+const hostSuites = ["hosts", "native", "faults", "cluster", "interop"];
+
 interface Suite {
   readonly folder: string;
   readonly title: string;
@@ -44,11 +48,14 @@ const suites: readonly Suite[] = [
   { folder: "interop", title: "client-go suite", misses: missingElector },
 ];
 
-process.exitCode = await main(tiers[process.argv[2] ?? ""] ?? quick);
+const words = process.argv.slice(2);
+const host: HostName = words.includes("--native") ? "native" : "node";
+process.exitCode = await main(tiers[words[0] ?? ""] ?? quick);
 
 async function main({ has, limitMs }: Tier): Promise<number> {
   const startedAt = performance.now();
-  const wanted = (await findTests(root)).filter(has);
+  if (host === "native") process.env["AWAIT_ELECTION_BIN"] = nativeFile();
+  const wanted = (await findTests(root)).filter((file) => has(file) && isOfHost(file));
   const { files, leftOut } = await select(wanted);
   for (const line of leftOut) say(line);
   if (leftOut.length > 0 && process.env["CI"] === "true") return 1;
@@ -56,6 +63,17 @@ async function main({ has, limitMs }: Tier): Promise<number> {
   if (passed === 0) say("no test was run");
   say(`total time ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
   return passed > 0 && failed === 0 ? 0 : 1;
+}
+
+/** The file of this machine, as `npm run build:native` made it. */
+function nativeFile(): string {
+  const arch = process.arch === "arm64" ? "arm64" : "amd64";
+  return join(root, `../native/k8s-await-election-linux-${arch}`);
+}
+
+function isOfHost(file: string): boolean {
+  const [folder = ""] = nameOf(file).split("/", 1);
+  return host === "node" ? folder !== "native" : hostSuites.includes(folder);
 }
 
 async function findTests(folder: string): Promise<readonly string[]> {
@@ -112,7 +130,7 @@ async function runTests(files: readonly string[], limitMs: number): Promise<Outc
     { name, file = "" }: { name: string; file?: string },
     outcome: Result["outcome"],
   ) => {
-    if (rowsOf(name).length > 0) found.push({ file: nameOf(file), title: name, outcome });
+    if (rowsOf(name).length > 0) found.push({ host, file: nameOf(file), title: name, outcome });
   };
   const results = run({ files, concurrency, timeout: limitMs });
   results.on("test:pass", (data) => {
@@ -126,7 +144,7 @@ async function runTests(files: readonly string[], limitMs: number): Promise<Outc
   const report = results.compose(new spec());
   report.pipe(process.stdout);
   await finished(report);
-  keepResults(found, files);
+  keepResults(found, host, files);
   return { passed, failed };
 }
 

@@ -187,9 +187,7 @@ describe("signals", { concurrency: 3, timeout: 100_000 }, () => {
     assert.deepEqual(cluster.seen("killed-first", "release"), []);
   });
 
-  it("P13 not as PID 1 it says at start that orphans can survive, and strictly refuses", {
-    skip: !isNodeHost && "this host ties its tree to itself wherever it runs",
-  }, async (t) => {
+  it("P13 not as PID 1 it says at start that orphans can survive, and strictly refuses", async (t) => {
     const loose = await cluster.start(t, { lease: "loose", argv: ["sleep", "60"] });
     await loose.log.first(/WARN .*what the command started can live on/);
     const env = { K8S_AWAIT_ELECTION_STRICT: "1" };

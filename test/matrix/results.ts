@@ -5,7 +5,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 
+/** The hosts that pass the same suites. */
+export type HostName = "node" | "native";
+
 export interface Result {
+  readonly host: HostName;
   /** From `test/` on, without the endings that compiling gave it. */
   readonly file: string;
   readonly title: string;
@@ -35,10 +39,14 @@ export function readResults(): Result[] {
   }
 }
 
-/** Keeps what a run found; of the files that it ran, nothing older is kept. */
-export function keepResults(found: readonly Result[], files: readonly string[]): void {
+/** Keeps what a run of a host found; of the files that it ran, nothing older is kept. */
+export function keepResults(
+  found: readonly Result[],
+  host: HostName,
+  files: readonly string[],
+): void {
   const ran = new Set(files.map(nameOf));
-  const others = readResults().filter(({ file }) => !ran.has(file));
+  const others = readResults().filter((it) => it.host !== host || !ran.has(it.file));
   mkdirSync(dirname(store), { recursive: true });
   writeFileSync(store, JSON.stringify([...others, ...found], undefined, 1));
 }

@@ -15,16 +15,23 @@ const head = `# The fault matrix
 Each row is a fault that is done for real (tiers i and n) or simulated (u), and what has to happen is
 asserted by the tests named: beside its own effect always that no two commands run at once. The table is
 written by \`npm run matrix\` from what \`npm test\`, \`npm run test:long\` and \`npm run test:nightly\` last
-came to.
+came to, on the Node host and, with \`--native\`, on the native file. What has no process in it, such as
+the simulation, is run once.
 
-| row | fault | tier | tests | last result |
-|---|---|---|---|---|
+| row | fault | tier | tests | last result, Node | native file |
+|---|---|---|---|---|---|
 `;
 
 const results = readResults();
 const lines = Object.entries(rows).map(([name, { fault, tier }]) => {
   const found = results.filter(({ title }) => rowsOf(title).includes(name));
-  return `| ${name} | ${fault} | ${tier} | ${filesOf(found)} | ${outcomeOf(name, found)} |`;
+  const [node, native] = (["node", "native"] as const).map((host) =>
+    outcomeOf(
+      name,
+      found.filter((result) => result.host === host),
+    ),
+  );
+  return `| ${name} | ${fault} | ${tier} | ${filesOf(found)} | ${node} | ${native} |`;
 });
 writeFileSync(path, `${head}${lines.join("\n")}\n`);
 const missing = Object.keys(rows).filter(
@@ -38,7 +45,7 @@ function filesOf(found: readonly Result[]): string {
 }
 
 function countOf(found: readonly Result[], file: string): number {
-  return found.filter((result) => result.file === file).length;
+  return new Set(found.filter((it) => it.file === file).map(({ title }) => title)).size;
 }
 
 function outcomeOf(name: string, found: readonly Result[]): string {
