@@ -58,16 +58,26 @@ impl Engine {
     }
 
     pub fn begin(&self, facts: &Facts, now: Now) -> Result<Vec<Order>, Failure> {
-        self.advance("begin", serde_json::to_string(facts).map_err(text)?, now)
+        read(&self.begin_text(&serde_json::to_string(facts).map_err(text)?, now)?)
     }
 
     pub fn step(&self, report: &Report, now: Now) -> Result<Vec<Order>, Failure> {
-        self.advance("step", serde_json::to_string(report).map_err(text)?, now)
+        read(&self.step_text(&serde_json::to_string(report).map_err(text)?, now)?)
     }
 
-    fn advance(&self, name: &str, said: String, now: Now) -> Result<Vec<Order>, Failure> {
-        let orders: String = self.call(name, (said, now.instant, now.wall_ms))?;
-        serde_json::from_str(&orders).map_err(|error| format!("no orders: {error}: {orders}"))
+    /// JSON of the facts → JSON of the orders.
+    pub fn begin_text(&self, facts: &str, now: Now) -> Result<String, Failure> {
+        self.call("begin", (facts, now.instant, now.wall_ms))
+    }
+
+    /// JSON of a report → JSON of the orders.
+    pub fn step_text(&self, report: &str, now: Now) -> Result<String, Failure> {
+        self.call("step", (report, now.instant, now.wall_ms))
+    }
+
+    /// Goes on from a recorded state.
+    pub fn resume(&self, program: &str) -> Result<(), Failure> {
+        self.call("resume", (program,))
     }
 
     pub fn wake_at(&self) -> Result<Option<Instant>, Failure> {
@@ -113,6 +123,10 @@ impl Engine {
             call().catch(&ctx).map_err(text)
         })
     }
+}
+
+fn read(orders: &str) -> Result<Vec<Order>, Failure> {
+    serde_json::from_str(orders).map_err(|error| format!("no orders: {error}: {orders}"))
 }
 
 fn text(error: impl Display) -> Failure {

@@ -1,4 +1,4 @@
-//! `k8s-await-election [--help | --version | --install PATH] [--] COMMAND [ARGUMENT…]`
+//! `k8s-await-election [--help | --version | --install PATH | --replay FILE…] [--] COMMAND [ARGUMENT…]`
 mod api;
 mod command;
 mod engine;
@@ -10,12 +10,17 @@ mod listener;
 mod printer;
 mod protocol;
 mod recorder;
+mod replay;
 mod signals;
 mod start_lock;
 mod sys;
 mod tape;
 mod timer;
 
+use command::Command;
+use engine::Engine;
+use protocol::Reports;
+use replay::Played;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -24,13 +29,14 @@ use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
 const USAGE: &str = "\
-k8s-await-election [--help | --version | --install PATH] [--] COMMAND [ARGUMENT…]
+k8s-await-election [--help | --version | --install PATH | --replay FILE…] [--] COMMAND [ARGUMENT…]
 
 Runs COMMAND on exactly one replica, chosen by a Kubernetes Lease. Without
 K8S_AWAIT_ELECTION_ENABLED it becomes COMMAND at once. Everything else is set by
 K8S_AWAIT_ELECTION_* variables; see the README.
 
---install PATH copies this file to PATH, for an init container.
+--install PATH copies this file to PATH, for an init container. --replay FILE… plays what
+K8S_AWAIT_ELECTION_RECORD=FILE recorded, and says where an order differs.
 ";
 
 /// EX_USAGE.
@@ -45,6 +51,7 @@ fn main() -> ExitCode {
         Some("--help") => say(USAGE),
         Some("--version") => say(concat!(env!("CARGO_PKG_VERSION"), "\n")),
         Some("--install") => install(&rest),
+        Some("--replay") => replay(&rest),
         Some("--") => run(rest),
         Some(option) if option.starts_with("--") => {
             refuse(&format!("there is no option {}", serde_json::json!(option)))
@@ -71,9 +78,34 @@ fn install(words: &[OsString]) -> ExitCode {
     }
 }
 
+fn replay(files: &[OsString]) -> ExitCode {
+    if files.is_empty() {
+        return refuse("--replay wants the files to play");
+    }
+    let mut played = Played::default();
+    let outcome = Engine::open().and_then(|engine| {
+        let mut files = files.iter();
+        files.try_for_each(|file| replay::replay(file, &engine, &mut played))
+    });
+    match outcome {
+        Ok(()) => say(&format!(
+            "verified: {} runs, {} steps\n",
+            played.runs, played.steps
+        )),
+        Err(problem) => {
+            let _ = writeln!(io::stderr(), "k8s-await-election: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn run(argv: Vec<OsString>) -> ExitCode {
     if facts::is_enabled() {
         signals::block();
+    } else {
+        // What the program would order, without the milliseconds that the engine takes. Only a failure
+        // returns, and then the program words it.
+        Command::new(argv.clone(), Reports::nowhere(), None).r#become();
     }
     let tell = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {

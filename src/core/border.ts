@@ -20,6 +20,8 @@ import { readSettings } from "./settings.ts";
 export interface Border {
   /** JSON of the facts → JSON of the orders. */
   begin(facts: string, instant: number, wallMs: number): string;
+  /** JSON of a state that was recorded where a file goes on. */
+  resume(program: string): void;
   /** JSON of a report → JSON of the orders. */
   step(report: string, instant: number, wallMs: number): string;
   /** Undefined when only a report can bring something new. */
@@ -59,6 +61,9 @@ export function openBorder(): Border {
       const facts = redactFacts(JSON.parse(text) as Facts);
       ({ log } = readSettings(facts.variables));
       return follow(steps.begin(facts, nowOf(at, wallMs)));
+    },
+    resume(text) {
+      program = JSON.parse(text) as programs.Program;
     },
     step(text, at, wallMs) {
       if (program === undefined) throw new Error("Cannot step: the program has not begun");

@@ -12,7 +12,8 @@
  */
 import type { Facts, Now, Order, Report } from "../../src/core/protocol.ts";
 import { instant } from "../../src/core/protocol.ts";
-import { begin, type Program, step, wakeAt } from "../../src/core/program.ts";
+import * as programs from "../../src/core/program.ts";
+import type { Steps } from "../../src/core/recording.ts";
 import { describeOrder } from "../../src/core/transcript.ts";
 
 const startWallMs = Date.UTC(2026, 0, 1);
@@ -36,10 +37,13 @@ export const usualFacts: Facts = {
   abilities: { treeDiesWithHost: true, reapsOrphans: false, soleHolder: false },
 };
 
-/** Plays the author's lines and returns the whole story with the program's lines put in. */
-export function play(story: string): string {
+/**
+ * Plays the author's lines and returns the whole story with the program's lines put in; `steps` may be
+ * the program with a recorder around it.
+ */
+export function play(story: string, steps: Steps = programs): string {
   const told: string[] = [];
-  const stage = new Stage(told);
+  const stage = new Stage(told, steps);
   for (const line of story.split("\n")) {
     if (line.startsWith("<") || line.startsWith("@")) continue;
     told.push(line);
@@ -50,15 +54,17 @@ export function play(story: string): string {
 
 class Stage {
   readonly #told: string[];
-  #program: Program | undefined;
+  readonly #steps: Steps;
+  #program: programs.Program | undefined;
   #ms = 0;
   #facts: Partial<Facts> = {};
   #variables: Record<string, string> = {};
   /** The bodies of our writes, so that the server can confirm them. */
   readonly #bodies = new Map<string, string>();
 
-  constructor(told: string[]) {
+  constructor(told: string[], steps: Steps) {
     this.#told = told;
+    this.#steps = steps;
   }
 
   take(line: string): void {
@@ -77,7 +83,7 @@ class Stage {
       Object.entries(all).map(([name, value]) => [`K8S_AWAIT_ELECTION_${name}`, value]),
     );
     const facts: Facts = { ...usualFacts, ...this.#facts, variables };
-    const [program, ...orders] = begin(facts, this.#now());
+    const [program, ...orders] = this.#steps.begin(facts, this.#now());
     this.#program = program;
     this.#tell(orders);
   }
@@ -86,7 +92,7 @@ class Stage {
   #pass(ms: number): void {
     const end = this.#ms + ms;
     for (let ticks = 0; ; ticks++) {
-      const at = this.#program === undefined ? undefined : wakeAt(this.#program);
+      const at = this.#program === undefined ? undefined : programs.wakeAt(this.#program);
       if (at === undefined || at > end) break;
       if (ticks > 1000) throw new Error(`the program asks for ticks without end at ${at}`);
       this.#ms = Math.max(this.#ms, at);
@@ -99,7 +105,7 @@ class Stage {
 
   #report(report: Report): void {
     if (this.#program === undefined) throw new Error("the story has no `begin` yet");
-    const [program, ...orders] = step(this.#program, report, this.#now());
+    const [program, ...orders] = this.#steps.step(this.#program, report, this.#now());
     this.#program = program;
     this.#tell(orders);
   }
