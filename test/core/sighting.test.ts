@@ -3,14 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatMark, type Mark } from "../../src/core/lease.ts";
 import { instant } from "../../src/core/protocol.ts";
-import {
-  claimableAt,
-  isOwn,
-  type Self,
-  sight,
-  type Sighting,
-  type Standing,
-} from "../../src/core/sighting.ts";
+import { claimableAt, isOwn, type Self, sight, type Standing } from "../../src/core/sighting.ts";
 import { deriveTiming } from "../../src/core/timing.ts";
 import { defaultTiming, lease, type LeaseParts, timeText } from "./leases.ts";
 
