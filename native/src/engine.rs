@@ -100,9 +100,14 @@ impl Engine {
     }
 
     /// The lines to record since the last call; `None` before one that begins a new file.
-    pub fn tape(&self, is_full: bool) -> Result<Vec<Option<String>>, Failure> {
-        let lines: String = self.call("tape", (is_full,))?;
+    pub fn tape(&self) -> Result<Vec<Option<String>>, Failure> {
+        let lines: String = self.call("tape", ())?;
         serde_json::from_str(&lines).map_err(text)
+    }
+
+    /// The file is full: the next step begins a new one.
+    pub fn fill_tape(&self) -> Result<(), Failure> {
+        self.call("fill", ())
     }
 
     /// The line of the log for a recording that ended, if it is to be said.

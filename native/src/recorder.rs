@@ -24,12 +24,15 @@ impl Recorder {
     /// Takes what was recorded by the last step.
     pub fn take(&mut self, engine: &Engine, printer: &Printer) -> Result<(), Failure> {
         let mut is_first = false;
-        for line in engine.tape(self.tape.is_full())? {
+        for line in engine.tape()? {
             match line {
                 None => is_first = true,
                 Some(line) if is_first => self.tape.turn(line),
                 Some(line) => self.tape.append(line),
             }
+        }
+        if self.tape.is_full() {
+            engine.fill_tape()?;
         }
         if let Some(problem) = self.tape.failure().filter(|_| !self.is_off) {
             self.is_off = true;

@@ -34,9 +34,11 @@ export interface Border {
   record(version: string): void;
   /**
    * JSON of what is to be recorded since the last call: lines, and before one that begins a new file
-   * `null`. With `isFull` the next step begins one.
+   * `null`.
    */
-  tape(isFull: boolean): string;
+  tape(): string;
+  /** The file is full: the next step begins a new one. */
+  fill(): void;
   /** The line of the log that says why there is no recording, if it is to be said. */
   recordingEnded(file: string, problem: string, wallMs: number): string | undefined;
 }
@@ -85,9 +87,9 @@ export function openBorder(): Border {
         isFull: () => isTapeFull,
       });
     },
-    tape(isFull) {
-      isTapeFull = isFull;
-      return JSON.stringify(tape.splice(0));
+    tape: () => JSON.stringify(tape.splice(0)),
+    fill() {
+      isTapeFull = true;
     },
     recordingEnded(file, problem, wallMs) {
       const warning = note("warn", "recording is off", { file, problem });
