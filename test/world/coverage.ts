@@ -79,9 +79,10 @@ export function add(sum: number[], counts: Counts): void {
 const impossible: Readonly<Record<string, readonly string[]>> = {
   // It only reads.
   candidate: ["answered 409"],
-  // Its only exchange is the claim; the command of its last term is verified empty.
-  claiming: ["answered 404", "startFailed", "started", "exited", "guardFired", "emptied"],
-  // The tree is empty and the watchdog disarmed before the release is sent.
+  // Its only exchange is the claim. The tree of its last term is verified empty, and no host says
+  // so before it has told how the start went, and the end.
+  claiming: ["answered 404", "startFailed", "started", "exited", "emptied"],
+  // The same; and there is nothing to release from H on, when the watchdog fires.
   releasing: ["startFailed", "started", "exited", "guardFired", "emptied"],
 };
 

@@ -3,6 +3,7 @@
  *
  * All of them keep to A1–A8 but for those whose overlaps `checkers/exclusion.ts` bounds.
  */
+import { ambush, slowStart } from "./ambushes.ts";
 import { calm, type Weather } from "./network.ts";
 import type { Replica } from "./replica.ts";
 import { leasePath, type Server } from "./server.ts";
@@ -113,19 +114,11 @@ export const faults: Readonly<Record<string, Fault>> = {
   },
   ambush: {
     about: "SIGTERM, or the end of the watchdog, in the middle of the next claim or release",
-    strike: ({ world, leaseMs, replicas }) => {
-      const untilMs = world.nowMs + 2 * leaseMs;
-      const phase = world.pick(["claiming", "releasing"]);
-      const signals = world.chance(0.6);
-      const watch = () => {
-        const victim = replicas.find((replica) => replica.phase === phase);
-        if (victim === undefined) return world.nowMs < untilMs && world.after(1, watch);
-        if (signals) victim.terminate();
-        else victim.process?.loseGuard();
-      };
-      watch();
-      return untilMs;
-    },
+    strike: ambush,
+  },
+  slowStart: {
+    about: "watchdog and start take up to W, and the next new term ends meanwhile",
+    strike: slowStart,
   },
   exits: {
     about: "the command ends by itself at this moment",
@@ -138,17 +131,16 @@ export const faults: Readonly<Record<string, Fault>> = {
     about: "the command falls into uninterruptible sleep for up to 2 D",
     strike: ({ world, leaseMs }, replica) => {
       const untilMs = world.nowMs + world.between(100, 2 * leaseMs);
-      const tree = replica.process?.tree;
-      if (tree !== undefined) tree.stuckUntilMs = untilMs;
+      replica.process?.tree?.stick(untilMs);
       return untilMs;
     },
   },
   cannotStart: {
     about: "the next start of a command fails",
     strike: ({ world, leaseMs }, { process }) => {
-      if (process !== undefined) process.failsToStart = true;
+      if (process !== undefined) process.command.failsToStart = true;
       return until(world, leaseMs, () => {
-        if (process !== undefined) process.failsToStart = false;
+        if (process !== undefined) process.command.failsToStart = false;
       });
     },
   },

@@ -4,12 +4,14 @@
  * What was planned for it never happens once it is over. As PID 1, or by pdeathsig, it takes the
  * command's tree with it.
  */
-import { begin, type Program, step, wakeAt } from "../../src/core/program.ts";
+import { type Program, wakeAt } from "../../src/core/program.ts";
 import type { Facts, Instant, Order, Report } from "../../src/core/protocol.ts";
+import type { Steps } from "../../src/core/recording.ts";
 import type { Timing } from "../../src/core/timing.ts";
+import { Command } from "./command.ts";
 import type { Machine } from "./machine.ts";
 import type { Link } from "./network.ts";
-import { type Ending, someCommand, Tree } from "./tree.ts";
+import type { Tree } from "./tree.ts";
 import type { Process, Witness } from "./witness.ts";
 import type { World } from "./world.ts";
 
@@ -22,24 +24,26 @@ export interface Surroundings {
   readonly link: Link;
   readonly witness: Required<Witness>;
   readonly timing: Timing;
+  /** The program as a process of this id runs it. */
+  readonly stepsOf: (id: string) => Steps;
 }
 
 export class LiveProcess implements Process {
   readonly id: string;
-  readonly replica: string;
   readonly facts: Facts;
   readonly identity: string;
   readonly timing: Timing;
   readonly machine: Machine;
   readonly startedAtMs: number;
   program: Program | undefined;
-  tree: Tree | undefined;
   resumedAtMs: number = -Infinity;
-  /** The next start of a command fails. */
-  failsToStart = false;
+  readonly command: Command;
+  /** Until then the watchdog and the kernel take as long as they may (A4). */
+  isSlowUntilMs: number = -Infinity;
   readonly #world: World;
   readonly #link: Link;
   readonly #witness: Required<Witness>;
+  readonly #steps: Steps;
   readonly #over: () => void;
   readonly #closings = new Map<string, () => void>();
   readonly #waiting: Report[] = [];
@@ -49,21 +53,32 @@ export class LiveProcess implements Process {
   #alarm = 0;
   #guard = 0;
   #guardWorks = true;
-  #isKilling = false;
 
-  constructor(around: Surroundings, facts: Facts, id: string, replica: string, over: () => void) {
-    const { world, machine, link, witness, timing } = around;
+  constructor(around: Surroundings, facts: Facts, id: string, over: () => void) {
+    const { world, machine, link, witness, timing, stepsOf } = around;
     this.#world = world;
     this.#link = link;
     this.#witness = witness;
+    this.#steps = stepsOf(id);
     this.#over = over;
     this.machine = machine;
     this.timing = timing;
     this.facts = facts;
     this.id = id;
-    this.replica = replica;
     this.identity = facts.variables["K8S_AWAIT_ELECTION_IDENTITY"] ?? "";
     this.startedAtMs = world.nowMs;
+    this.command = new Command({
+      world,
+      witness,
+      process: this,
+      later: (realMs, happen) => this.#later(realMs, happen),
+      soonMs: () => this.#soonMs(),
+      report: (report) => this.report(report),
+    });
+  }
+
+  get tree(): Tree | undefined {
+    return this.command.tree;
   }
 
   get isOver(): boolean {
@@ -79,7 +94,7 @@ export class LiveProcess implements Process {
   }
 
   begin(): void {
-    this.#follow(undefined, () => begin(this.facts, this.machine.now()));
+    this.#follow(undefined, () => this.#steps.begin(this.facts, this.machine.now()));
   }
 
   report(report: Report): void {
@@ -126,7 +141,7 @@ export class LiveProcess implements Process {
       const { program } = this;
       if (program === undefined || this.#isOver) break;
       const report = next;
-      this.#follow(report, () => step(program, report, this.machine.now()));
+      this.#follow(report, () => this.#steps.step(program, report, this.machine.now()));
       if (this.#stalls > 0) break;
     }
     this.#isBusy = false;
@@ -162,11 +177,11 @@ export class LiveProcess implements Process {
       case "guard":
         return this.#arm(order.at);
       case "start":
-        return this.#start(order.addEnv["K8S_AWAIT_ELECTION_FENCING_TOKEN"] ?? "");
+        return this.command.start(order.addEnv["K8S_AWAIT_ELECTION_FENCING_TOKEN"] ?? "");
       case "signal":
         return this.tree?.signal(order.signal);
       case "kill":
-        return this.#kill();
+        return this.command.kill();
       case "exit":
         return this.end(true);
       default:
@@ -227,7 +242,7 @@ export class LiveProcess implements Process {
     this.#guard += 1;
     const guard = this.#guard;
     if (at === undefined || !this.#guardWorks) return;
-    this.#later(this.#soon(), () => this.report({ type: "guardReady", at }));
+    this.#later(this.#soonMs(), () => this.report({ type: "guardReady", at }));
     this.#laterOwn(at - this.machine.now().instant, () =>
       this.#later(this.#world.between(0, watchdogLatenessMs), () => {
         if (guard !== this.#guard || !this.#guardWorks) return;
@@ -237,50 +252,10 @@ export class LiveProcess implements Process {
     );
   }
 
-  #start(token: string): void {
-    if (this.failsToStart) {
-      this.failsToStart = false;
-      this.#later(this.#soon(), () =>
-        this.report({ type: "startFailed", errno: "EAGAIN", message: "no process left" }),
-      );
-      return;
-    }
-    const world = this.#world;
-    const tree: Tree = new Tree(world, this.machine, someCommand(world, this.id, token), {
-      exited: (ending) => this.#exited(ending),
-      emptied: () => this.#emptied(tree),
-    });
-    this.tree = tree;
-    this.#witness.started(tree, this);
-    this.#later(this.#soon(), () => this.report({ type: "started", pid: 2 }));
-    // Some commands end by themselves.
-    if (world.chance(0.1)) this.#later(world.between(5, 20_000), () => tree.exit());
-  }
-
   /** What another thread or the kernel takes, which is seldom long. */
-  #soon(): number {
+  #soonMs(): number {
+    if (this.#world.nowMs < this.isSlowUntilMs) return this.#world.between(50, watchdogLatenessMs);
     return this.#world.chance(0.02) ? this.#world.between(2, 200) : this.#world.between(0, 2);
-  }
-
-  #exited(ending: Ending): void {
-    this.#later(this.#world.between(0, 1), () => this.report({ type: "exited", ...ending }));
-  }
-
-  #emptied(tree: Tree): void {
-    this.#witness.emptied(tree, this);
-    this.tree = undefined;
-    if (this.#isKilling) this.#tellEmptied();
-  }
-
-  #kill(): void {
-    this.#isKilling = true;
-    if (this.tree === undefined) this.#tellEmptied();
-    else this.tree.kill();
-  }
-
-  #tellEmptied(): void {
-    this.#isKilling = false;
-    this.#later(this.#world.between(1, 10), () => this.report({ type: "emptied" }));
   }
 
   #later(realMs: number, happen: () => void): void {

@@ -1,5 +1,6 @@
 /** One pod of a workload: its container is started again when it ends, and the pod may be replaced. */
 import type { Facts } from "../../src/core/protocol.ts";
+import type { Steps } from "../../src/core/recording.ts";
 import type { Timing } from "../../src/core/timing.ts";
 import type { Machine } from "./machine.ts";
 import type { Link } from "./network.ts";
@@ -13,6 +14,7 @@ export interface ReplicaOptions {
   readonly timing: Timing;
   /** The container's process is PID 1 and holds the pod's start lock: what L8 asks for. */
   readonly isPid1: boolean;
+  readonly stepsOf: (id: string) => Steps;
   /** How many pods of this name there were before it, on other nodes. */
   readonly generation?: number;
 }
@@ -58,7 +60,7 @@ export class Replica {
 
   boot(): void {
     if (this.#isGone) return;
-    const { name, timing, generation = 0 } = this.options;
+    const { name, timing, stepsOf, generation = 0 } = this.options;
     this.#starts += 1;
     const around = {
       world: this.#world,
@@ -66,10 +68,11 @@ export class Replica {
       link: this.link,
       witness: this.#witness,
       timing,
+      stepsOf,
     };
     const id = `${name}.${generation}.${this.#pods}-${this.#starts}`;
     const restart = () => this.machine.after(this.#world.between(100, 2000), () => this.boot());
-    this.#process = new LiveProcess(around, this.#facts(id), id, name, restart);
+    this.#process = new LiveProcess(around, this.#facts(id), id, restart);
     this.#process.begin();
   }
 

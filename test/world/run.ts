@@ -2,6 +2,8 @@
  * One run of the simulation: a seed gives the replicas, their clocks, and the faults that strike until
  * they cease; the rest is the programs' own doing.
  */
+import { begin, step } from "../../src/core/program.ts";
+import type { Steps } from "../../src/core/recording.ts";
 import { clockDrift, deriveTiming, type Durations } from "../../src/core/timing.ts";
 import { Jury } from "./checkers/jury.ts";
 import { type Violation, Verdicts } from "./checkers/verdicts.ts";
@@ -23,6 +25,8 @@ export interface RunOptions {
   readonly without?: ReadonlySet<number>;
   /** Made once the world is there; told everything. */
   readonly watch?: (world: World) => readonly Witness[];
+  /** The program for a process of this id, such as one that is recorded. */
+  readonly stepsOf?: (id: string) => Steps;
 }
 
 /** When which fault strikes whom. */
@@ -53,7 +57,7 @@ const durations: readonly Durations[] = [
   { leaseSeconds: 15, renewDeadlineSeconds: 10, retrySeconds: 2 },
 ];
 
-const operators = ["deleted", "emptied", "edited"];
+const operators = ["deleted", "emptied", "edited", "slowStart"];
 
 /** At least so long, and long enough for the longest wait once faults have ceased. */
 const leastMs = 120_000;
@@ -74,7 +78,7 @@ export function run(options: RunOptions): RunResult {
     others: [coverage, ...watch(world)],
   });
   const server = new Server(world, seed, (commit) => jury.committed(commit));
-  const replicas = cast(world, server, jury, chosen, profile);
+  const replicas = cast(world, server, jury, chosen, options);
   const peers = castPeers(world, server, jury, chosen, profile);
   const ground: Ground = {
     world,
@@ -121,8 +125,9 @@ function cast(
   server: Server,
   jury: Jury,
   chosen: Durations,
-  { drift, goPeers }: Profile,
+  { profile = profileNamed("contract"), stepsOf = () => ({ begin, step }) }: RunOptions,
 ): Replica[] {
+  const { drift, goPeers } = profile;
   const timing = deriveTiming(chosen);
   const count = goPeers > 0 ? 2 : world.pick([3, 3, 3, 4, 5]);
   const names = ["a", "b", "c", "d", "e"].slice(0, count);
@@ -131,7 +136,7 @@ function cast(
     // The extremes break first, so they are drawn often.
     const clockRate = [1, 1 + drift][number] ?? world.between(1, 1 + drift);
     const machine = newMachine(world, clockRate);
-    const options = { name, variables, timing, isPid1: world.chance(0.7) };
+    const options = { name, variables, timing, isPid1: world.chance(0.7), stepsOf };
     return new Replica(world, machine, new Link(world, server), jury, options);
   });
 }

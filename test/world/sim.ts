@@ -5,7 +5,8 @@
  *
  * Every run is a seed: at least 120 virtual seconds with at least three replicas. A violation ends
  * with exit code 1 and the shrunk story of the first failing seed; SIGINT ends early with the sum so
- * far. `--story SEED` tells one run in full.
+ * far. `--story SEED` tells one run in full; with `--record DIR` as well, each of its processes leaves
+ * a recording there for `k8s-await-election-replay`.
  */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -14,7 +15,8 @@ import { Worker } from "node:worker_threads";
 import { emptyCells } from "./coverage.ts";
 import { applyMutant } from "../mutants/apply.ts";
 import { type Profile, profileNamed } from "./profiles.ts";
-import { run } from "./run.ts";
+import { Recordings } from "./recordings.ts";
+import { run, type RunOptions } from "./run.ts";
 import { shrink } from "./shrink.ts";
 import type { Work } from "./sim-worker.ts";
 import { Story } from "./story.ts";
@@ -28,6 +30,7 @@ const options = {
   jobs: { type: "string", default: String(availableParallelism()) },
   json: { type: "boolean", default: false },
   story: { type: "string" },
+  record: { type: "string" },
 } as const;
 
 /** When progress was last shown. */
@@ -39,7 +42,10 @@ async function main(): Promise<number> {
   const { values } = parseArgs({ options });
   const profile = profileNamed(values.profile);
   if (values.story !== undefined) {
-    tell(storyOf(wholeNumber("story", values.story), profile));
+    const recordings = new Recordings();
+    const seed = wholeNumber("story", values.story);
+    tell(storyOf({ seed, profile, stepsOf: (id) => recordings.stepsOf(id) }));
+    if (values.record !== undefined) recordings.write(values.record);
     return 0;
   }
   const seeds = wholeNumber("seeds", values.seeds);
@@ -50,7 +56,7 @@ async function main(): Promise<number> {
   const startedMs = performance.now();
   const totals = await runAll({ profile: values.profile, seeds, from, jobs, dist });
   const summary = summaryOf(totals, (performance.now() - startedMs) / 1000, jobs);
-  if (values.json) tell([JSON.stringify({ ...summary, failures: totals.failures }, undefined, 2)]);
+  if (values.json) tell([jsonOf(totals, summary)]);
   else tell(reportOf(totals, summary));
   const failing = totals.failures[0];
   if (failing !== undefined && dist === undefined && !values.json) {
@@ -142,6 +148,13 @@ function summaryOf(totals: Totals, wallSeconds: number, jobs: number): Summary {
   };
 }
 
+function jsonOf(totals: Totals, summary: Summary): string {
+  const empty = emptyCells(totals.coverage).map(
+    ({ phase, report, fault }) => `${phase} ${report} ${fault}`,
+  );
+  return JSON.stringify({ ...summary, empty, failures: totals.failures }, undefined, 2);
+}
+
 function reportOf(totals: Totals, { handoversMs, ...summary }: Summary): string[] {
   return [
     "phase      report               count",
@@ -169,20 +182,15 @@ function shrunkStory(seed: number, profile: Profile): string[] {
   return [
     "",
     `seed ${seed} needs ${strikes.join(", ")}`,
-    ...storyOf(seed, profile, without),
+    ...storyOf({ seed, profile, without }),
     ...broken,
   ];
 }
 
-function storyOf(seed: number, profile: Profile, without?: ReadonlySet<number>): string[] {
+function storyOf(options: RunOptions): readonly string[] {
   let story: Story | undefined;
-  run({
-    seed,
-    profile,
-    ...(without === undefined ? {} : { without }),
-    watch: (world) => [(story = new Story(() => world.nowMs))],
-  });
-  return [...(story?.lines ?? [])];
+  run({ ...options, watch: (world) => [(story = new Story(() => world.nowMs))] });
+  return story?.lines ?? [];
 }
 
 function wholeNumber(name: string, text: string): number {

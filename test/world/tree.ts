@@ -37,8 +37,6 @@ export type Ending = { readonly code: number } | { readonly signal: string };
 
 export class Tree {
   readonly options: TreeOptions;
-  /** In uninterruptible sleep until then: SIGKILL waits too (A4 leaves such a process out). */
-  stuckUntilMs: number = -Infinity;
   killedAtMs: number | undefined;
   readonly #world: World;
   readonly #machine: Machine;
@@ -46,6 +44,7 @@ export class Tree {
   readonly #emptied: () => void;
   #hasMain = true;
   #hasDaemons: boolean;
+  #stuckUntilMs = -Infinity;
 
   constructor(
     world: World,
@@ -63,6 +62,17 @@ export class Tree {
 
   get isEmpty(): boolean {
     return !this.#hasMain && !this.#hasDaemons;
+  }
+
+  /** In uninterruptible sleep until then: SIGKILL waits too (A4 leaves such a process out). */
+  get stuckUntilMs(): number {
+    return this.#stuckUntilMs;
+  }
+
+  /** A second sleep does not end the first; whoever was sent SIGKILL before falls into none. */
+  stick(untilMs: number): void {
+    if (this.killedAtMs !== undefined) return;
+    this.#stuckUntilMs = Math.max(this.#stuckUntilMs, untilMs);
   }
 
   signal(name: string): void {

@@ -10,7 +10,6 @@ import type { Tree } from "./tree.ts";
 export interface Process {
   /** Names the process in the story of a run: replica and count. */
   readonly id: string;
-  readonly replica: string;
   readonly facts: Facts;
   readonly identity: string;
   readonly timing: Timing;

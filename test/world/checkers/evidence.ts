@@ -4,36 +4,28 @@
  * leader never creates the Lease.
  */
 import { isNewer } from "../../../src/core/lease.ts";
-import type { Step, Witness } from "../witness.ts";
+import type { Witness } from "../witness.ts";
 import type { Book, Ledger, Sight } from "./ledger.ts";
 import type { Verdicts } from "./verdicts.ts";
 
-export class Evidence implements Witness {
-  readonly rule = "S4";
-  readonly #verdicts: Verdicts;
-  readonly #ledger: Ledger;
-
-  constructor(verdicts: Verdicts, ledger: Ledger) {
-    this.#verdicts = verdicts;
-    this.#ledger = ledger;
-  }
-
-  stepped({ process, orders, before }: Step): void {
-    const leads = before?.name === "running" && before.election.phase.name === "leading";
-    const { tree } = process;
-    if (!leads || tree === undefined || tree.killedAtMs !== undefined) return;
-    const book = this.#ledger.of(process);
-    const { sight, sent } = this.#ledger;
-    if (sent?.method === "POST") {
-      this.#verdicts.violated("S4", `${process.id} creates the Lease within its term`);
-    }
-    if (sight === undefined || !isEvidence(book, sight)) return;
-    const kills = orders.some(({ type }) => type === "kill");
-    const looks = orders.some((order) => order.type === "request" && order.method === "GET");
-    const isRead = sight.by !== "watch" && !(sight.by === "write" && looks);
-    if (kills || (looks && !isRead)) return;
-    this.#verdicts.violated("S4", `${process.id} goes on although ${textOf(sight)}`);
-  }
+export function evidence(verdicts: Verdicts, ledger: Ledger): Witness {
+  return {
+    stepped({ process, orders, before }) {
+      const leads = before?.name === "running" && before.election.phase.name === "leading";
+      const { tree } = process;
+      if (!leads || tree === undefined || tree.killedAtMs !== undefined) return;
+      const { sight, sent } = ledger;
+      if (sent?.method === "POST") {
+        verdicts.violated("S4", `${process.id} creates the Lease within its term`);
+      }
+      if (sight === undefined || !isEvidence(ledger.of(process), sight)) return;
+      const kills = orders.some(({ type }) => type === "kill");
+      const looks = orders.some((order) => order.type === "request" && order.method === "GET");
+      const isRead = sight.by !== "watch" && !(sight.by === "write" && looks);
+      if (kills || (looks && !isRead)) return;
+      verdicts.violated("S4", `${process.id} goes on although ${textOf(sight)}`);
+    },
+  };
 }
 
 function isEvidence({ opened, writes, ownVersion }: Book, { lease, version }: Sight): boolean {

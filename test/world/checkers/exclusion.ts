@@ -3,7 +3,8 @@
  *
  * Outside of them an overlap has a stated bound: the tree of a node that was suspended past H lives at
  * most W + κ from its waking; one in uninterruptible sleep until that ends and κ; where somebody
- * deleted the Lease under a leader (A8), it ends with the old leader's H + W + κ.
+ * deleted the Lease under a leader twice within D, or had it created by a process that never saw it
+ * (A8), it ends with the old leader's H + W + κ.
  */
 import { later } from "../../../src/core/protocol.ts";
 import { watchdogLatenessMs } from "../process.ts";
@@ -18,10 +19,16 @@ const graceMs = watchdogLatenessMs + deathMs + 1;
 interface Alive {
   readonly tree: Tree;
   readonly process: Process | undefined;
-  readonly startedAtMs: number;
-  /** Deletions of the Lease since it started. */
-  readonly deletedAtMs: number[];
+  /** When its last write was committed, without which it would not run. */
+  readonly claimedAtMs: number;
   readonly overlaps: Overlap[];
+}
+
+/** Of the Lease, by an operator. */
+interface Deletion {
+  readonly atMs: number;
+  /** It was the second within D, or who never saw the Lease has created it again. */
+  breaksA8: boolean;
 }
 
 interface Overlap {
@@ -30,35 +37,33 @@ interface Overlap {
   readonly excuse: "suspended" | "stuck" | "deleted";
 }
 
-export interface Term {
-  readonly owner: string;
-  readonly startedAtMs: number;
-  endedAtMs?: number;
-}
-
 export class Exclusion implements Witness {
-  readonly rule = "S1";
   /** How long two ran at once, each time that nothing forbids it. */
   readonly excusedMs: number[] = [];
   terms = 0;
   readonly #verdicts: Verdicts;
   readonly #ledger: Ledger;
+  readonly #leaseMs: number;
   readonly #alive = new Map<Tree, Alive>();
-  #emptySinceMs = 0;
+  readonly #wroteAtMs = new Map<string, number>();
+  readonly #deletions: Deletion[] = [];
 
-  constructor(verdicts: Verdicts, ledger: Ledger) {
+  constructor(verdicts: Verdicts, ledger: Ledger, leaseMs: number) {
     this.#verdicts = verdicts;
     this.#ledger = ledger;
+    this.#leaseMs = leaseMs;
   }
 
-  /** How long nobody has run a command. */
-  get emptyMs(): number {
-    return this.#alive.size > 0 ? 0 : this.#verdicts.nowMs - this.#emptySinceMs;
-  }
-
-  committed({ before, after, atMs }: Commit): void {
-    if (before === undefined || after !== undefined) return;
-    for (const { deletedAtMs } of this.#alive.values()) deletedAtMs.push(atMs);
+  committed({ by, before, after, atMs }: Commit): void {
+    this.#wroteAtMs.set(by, atMs);
+    const last = this.#deletions.at(-1);
+    if (after === undefined) {
+      const isSecond = last !== undefined && atMs - last.atMs <= this.#leaseMs;
+      this.#deletions.push({ atMs, breaksA8: isSecond });
+    } else if (before === undefined && last !== undefined) {
+      const { sawHolderAtMs = Infinity } = this.#ledger.of({ id: by });
+      last.breaksA8 ||= sawHolderAtMs > last.atMs;
+    }
   }
 
   started(tree: Tree, process?: Process): void {
@@ -67,37 +72,32 @@ export class Exclusion implements Witness {
     for (const other of this.#alive.values()) {
       // What client-go's electors do to each other is none of ours.
       if (process === undefined && other.process === undefined) continue;
-      const excuse = this.#excuseOf(other, process);
+      const excuse = this.#excuseOf(other);
       if (excuse === undefined) {
         const text = `${tree.options.owner} starts while ${other.tree.options.owner} runs`;
         this.#verdicts.violated("S1", text);
       } else other.overlaps.push({ fromMs: nowMs, with: tree.options.owner, excuse });
     }
-    const alive = { tree, process, startedAtMs: nowMs, deletedAtMs: [], overlaps: [] };
-    this.#alive.set(tree, alive);
+    const claimedAtMs = this.#wroteAtMs.get(tree.options.owner) ?? nowMs;
+    this.#alive.set(tree, { tree, process, claimedAtMs, overlaps: [] });
   }
 
   emptied(tree: Tree): void {
     const alive = this.#alive.get(tree);
     if (alive === undefined) return;
     this.#alive.delete(tree);
-    if (this.#alive.size === 0) this.#emptySinceMs = this.#verdicts.nowMs;
     for (const overlap of alive.overlaps) this.#judge(alive, overlap);
   }
 
-  #excuseOf(old: Alive, process: Process | undefined): Overlap["excuse"] | undefined {
+  #excuseOf({ process, tree, claimedAtMs }: Alive): Overlap["excuse"] | undefined {
     const nowMs = this.#verdicts.nowMs;
-    const { machine } = old.process ?? {};
+    const { machine } = process ?? {};
     if (machine !== undefined && (machine.sleeps || nowMs - machine.wokeAtMs <= graceMs)) {
       return "suspended";
     }
-    if (old.tree.stuckUntilMs > nowMs - deathMs) return "stuck";
-    const deletedAtMs = old.deletedAtMs.at(-1);
-    if (deletedAtMs === undefined || process === undefined) return undefined;
-    const { sawHolderAtMs } = this.#ledger.of(process);
-    const neverSawIt = sawHolderAtMs === undefined || sawHolderAtMs > deletedAtMs;
-    const twice = old.deletedAtMs.length > 1;
-    return neverSawIt || twice ? "deleted" : undefined;
+    if (tree.stuckUntilMs > nowMs - deathMs) return "stuck";
+    const isDisowned = this.#deletions.some(({ atMs, breaksA8 }) => breaksA8 && atMs > claimedAtMs);
+    return isDisowned ? "deleted" : undefined;
   }
 
   #judge({ tree, process }: Alive, { fromMs, with: other, excuse }: Overlap): void {

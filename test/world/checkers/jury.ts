@@ -2,20 +2,40 @@
 import type { Commit } from "../server.ts";
 import type { Tree } from "../tree.ts";
 import type { Process, Step, Witness } from "../witness.ts";
-import { Deadline } from "./deadline.ts";
-import { Draining } from "./draining.ts";
-import { Evidence } from "./evidence.ts";
+import { deadline } from "./deadline.ts";
+import { draining } from "./draining.ts";
+import { evidence } from "./evidence.ts";
 import { Exclusion } from "./exclusion.ts";
-import { FailStop } from "./fail-stop.ts";
+import { failStop } from "./fail-stop.ts";
+import { incarnations } from "./incarnations.ts";
 import { Ledger } from "./ledger.ts";
 import { Liveness } from "./liveness.ts";
-import { Release } from "./release.ts";
-import { Routing } from "./routing.ts";
-import { StartGate } from "./start-gate.ts";
+import { preconditions } from "./preconditions.ts";
+import { release } from "./release.ts";
+import { renewTimes } from "./renew-times.ts";
+import { routing } from "./routing.ts";
+import { scope } from "./scope.ts";
+import { startGate } from "./start-gate.ts";
 import { Takeover } from "./takeover.ts";
-import { Tokens } from "./tokens.ts";
+import { tokens } from "./tokens.ts";
 import type { Verdicts } from "./verdicts.ts";
-import { Incarnations, RenewTimes, Scope, Writes } from "./writes.ts";
+
+/** The rules that nothing is asked of but whether they hold. */
+const rules: readonly ((verdicts: Verdicts, ledger: Ledger) => Witness)[] = [
+  startGate,
+  deadline,
+  evidence,
+  release,
+  preconditions,
+  (verdicts, ledger) => new Takeover(verdicts, ledger),
+  renewTimes,
+  incarnations,
+  tokens,
+  routing,
+  scope,
+  failStop,
+  draining,
+];
 
 export interface JuryOptions {
   readonly leaseMs: number;
@@ -34,23 +54,11 @@ export class Jury implements Required<Witness> {
   constructor(verdicts: Verdicts, { leaseMs, longestWaitMs, others }: JuryOptions) {
     const ledger = this.#ledger;
     this.verdicts = verdicts;
-    this.exclusion = new Exclusion(verdicts, ledger);
+    this.exclusion = new Exclusion(verdicts, ledger, leaseMs);
     this.liveness = new Liveness(verdicts, ledger, leaseMs, longestWaitMs);
     this.#witnesses = [
       this.exclusion,
-      new StartGate(verdicts, ledger),
-      new Deadline(verdicts, ledger),
-      new Evidence(verdicts, ledger),
-      new Release(verdicts, ledger),
-      new Writes(verdicts, ledger),
-      new Takeover(verdicts, ledger),
-      new RenewTimes(verdicts, ledger),
-      new Incarnations(verdicts, ledger),
-      new Tokens(verdicts, ledger),
-      new Routing(verdicts, ledger),
-      new Scope(verdicts, ledger),
-      new FailStop(verdicts),
-      new Draining(verdicts, ledger),
+      ...rules.map((rule) => rule(verdicts, ledger)),
       this.liveness,
       ...others,
     ];

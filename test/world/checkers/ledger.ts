@@ -2,7 +2,7 @@
  * What each process wrote and what came of it, kept from its traffic alone: the checkers' own idea of
  * whose term it is and until when, owed to nothing that the program computed.
  */
-import { type Lease, leaseOf } from "../../../src/core/lease.ts";
+import { isNewer, type Lease, leaseOf, recordKey } from "../../../src/core/lease.ts";
 import type { Instant, Order, Report } from "../../../src/core/protocol.ts";
 import { parsed } from "../parsed.ts";
 import { leases } from "../server.ts";
@@ -14,7 +14,6 @@ export interface Sent {
   readonly method: string;
   readonly lease: Lease;
   readonly sentAt: Instant;
-  readonly sentAtMs: number;
 }
 
 export interface Book {
@@ -31,7 +30,10 @@ export interface Book {
   ownVersion: string;
   /** The first record with a holder that it saw, in real time. */
   sawHolderAtMs: number | undefined;
-  isTold: boolean;
+  /** The record that it saw last, or the absence of any, and since when, in real time. */
+  seen: { readonly key: string; readonly sinceMs: number } | undefined;
+  /** The newest version that it saw, be it ours or not. */
+  newestVersion: string;
 }
 
 /** What a report shows of the Lease, if it is about the Lease at all. */
@@ -42,15 +44,18 @@ export interface Sight {
   readonly version: string | undefined;
 }
 
+/** The key of no record at all. */
+const absent = "absent";
+
 export class Ledger {
-  readonly #books = new WeakMap<Process, Book>();
+  readonly #books = new Map<string, Book>();
   /** What the last report showed, for the checkers that come after. */
   sight: Sight | undefined;
   /** What the last step sent to the Lease. */
   sent: Sent | undefined;
 
-  of(process: Process): Book {
-    const known = this.#books.get(process);
+  of({ id }: Pick<Process, "id">): Book {
+    const known = this.#books.get(id);
     if (known !== undefined) return known;
     const book: Book = {
       writes: new Map(),
@@ -60,9 +65,10 @@ export class Ledger {
       opened: undefined,
       ownVersion: "0",
       sawHolderAtMs: undefined,
-      isTold: false,
+      seen: undefined,
+      newestVersion: "0",
     };
-    this.#books.set(process, book);
+    this.#books.set(id, book);
     return book;
   }
 
@@ -74,15 +80,12 @@ export class Ledger {
       book.open.delete(report.id);
       if (report.type === "answered") confirm(book, report.id, this.sight);
     }
-    const { sight } = this;
-    if (sight !== undefined && sight.lease !== "missing" && sight.lease.holder !== "") {
-      book.sawHolderAtMs ??= nowMs;
-    }
+    if (this.sight !== undefined) note(book, this.sight, nowMs);
     for (const order of orders) {
       if (order.type === "abandon") book.open.delete(order.id);
       if (order.type !== "request" || !order.path.startsWith(leases)) continue;
       if (order.method === "GET") book.reads.add(order.id);
-      else this.sent = take(book, order, now.instant, nowMs);
+      else this.sent = take(book, order, now.instant);
     }
   }
 }
@@ -102,6 +105,15 @@ function sightOf(book: Book, report: Report): Sight | undefined {
   if (report.status !== 200 && report.status !== 201) return undefined;
   const lease = leaseOf(parsed(report.body));
   return typeof lease === "string" ? undefined : { by, lease, version: lease.version };
+}
+
+/** Streams repeat what is old: only what is newer tells anything, and a 404, which has no version. */
+function note(book: Book, { lease, version }: Sight, nowMs: number): void {
+  if (lease !== "missing" && lease.holder !== "") book.sawHolderAtMs ??= nowMs;
+  if (version !== undefined && !isNewer(version, book.newestVersion)) return;
+  book.newestVersion = version ?? book.newestVersion;
+  const key = lease === "missing" ? absent : recordKey(lease);
+  if (book.seen?.key !== key) book.seen = { key, sinceMs: nowMs };
 }
 
 /** A write is confirmed by its own answer, or by a read that shows its very time (S6). */
@@ -138,7 +150,6 @@ function take(
   book: Book,
   order: Extract<Order, { type: "request" }>,
   sentAt: Instant,
-  sentAtMs: number,
 ): Sent | undefined {
   const body = JSON.parse(order.body ?? "null") as { metadata: Record<string, unknown> };
   const { uid = "none", resourceVersion = "0" } = body.metadata;
@@ -146,7 +157,7 @@ function take(
   if (typeof lease === "string") return undefined;
   const isRenewal = book.opened?.claim.lease.termMark === lease.termMark;
   const kind = lease.holder === "" ? "release" : isRenewal ? "renewal" : "claim";
-  const sent: Sent = { id: order.id, kind, method: order.method, lease, sentAt, sentAtMs };
+  const sent: Sent = { id: order.id, kind, method: order.method, lease, sentAt };
   if (kind === "claim") {
     book.opened = undefined;
     book.confirmedAt = undefined;

@@ -2,7 +2,8 @@
  * Somebody leads, and soon.
  *
  * L1: once faults have ceased, nobody leads for at most the longest wait that a record can ask for.
- * L2: in calm times the next command runs 0.3 s after the last one is gone, as it was asked to stop.
+ * L2: in calm times the next command runs 0.3 s after the last one is gone, as it was asked to stop,
+ * where one of ours waits for that with a watch: who was denied anything looks now and then.
  * L3: a command's end is followed by the release within 100 ms.
  * L4: an outage of at most G − P − 0.5 s never stops the command.
  */
@@ -17,9 +18,10 @@ import type { Verdicts } from "./verdicts.ts";
 const restMs = 4000;
 const handoverMs = 300;
 const releaseMs = 100;
+/** What was denied is tried again after half a minute, and a watch (403) after a minute. */
+const deniedMs = 61_000;
 
 export class Liveness implements Witness {
-  readonly rule = "L1";
   /** Every time without a command in calm times, by what ended the one before. */
   readonly handoversMs: Record<"stopped" | "ended", number[]> = {
     stopped: [],
@@ -29,6 +31,8 @@ export class Liveness implements Witness {
   readonly #ledger: Ledger;
   readonly #boundMs: number;
   readonly #leaseMs: number;
+  readonly #living = new Set<Process>();
+  readonly #deniedAtMs = new WeakMap<Process, number>();
   readonly #signalled = new WeakSet<Process>();
   readonly #emptiedAtMs = new WeakMap<Process, number>();
   #calmSinceMs = 0;
@@ -50,7 +54,11 @@ export class Liveness implements Witness {
 
   stepped(step: Step): void {
     const { process, report, orders } = step;
+    this.#living.add(process);
     if (report?.type === "signalled") this.#signalled.add(process);
+    if (report?.type === "answered" && [401, 403].includes(report.status)) {
+      this.#deniedAtMs.set(process, this.#verdicts.nowMs);
+    }
     if (this.#ledger.sent?.kind === "release") this.#judgeRelease(process);
     const stops = orders.some((order) => order.type === "signal" && order.signal === "SIGTERM");
     if (stops && report?.type !== "signalled") this.#judgeStop(step);
@@ -77,10 +85,12 @@ export class Liveness implements Witness {
     if (this.#alive > 0) return;
     this.#emptySinceMs = nowMs;
     const wasAsked = process !== undefined && this.#signalled.has(process);
-    this.#cause = wasAsked ? "stopped" : tree.killedAtMs === undefined ? "ended" : "other";
+    const cause = wasAsked ? "stopped" : tree.killedAtMs === undefined ? "ended" : "other";
+    this.#cause = [...this.#living].some((one) => this.#isWaiting(one)) ? cause : "other";
   }
 
   ended(process: Process, isByOrder: boolean): void {
+    this.#living.delete(process);
     if (!isByOrder && process.tree !== undefined) this.#cause = "other";
   }
 
@@ -94,6 +104,16 @@ export class Liveness implements Witness {
     const gapMs = this.#verdicts.nowMs - fromMs;
     if (gapMs <= this.#boundMs) return;
     this.#verdicts.violated("L1", `nobody led for ${gapMs.toFixed(0)} ms in calm times`);
+  }
+
+  /** Knows the Lease, and is not about to leave; others are still on their way to it. */
+  #isWaiting(process: Process): boolean {
+    const { program } = process;
+    const isCandidate = program?.name === "running" && program.election.phase.name === "candidate";
+    const hasSeen = this.#ledger.of(process).seen !== undefined;
+    const wasDenied =
+      this.#verdicts.nowMs - (this.#deniedAtMs.get(process) ?? -Infinity) < deniedMs;
+    return isCandidate && hasSeen && !wasDenied && !this.#signalled.has(process);
   }
 
   #isCalmFor(sinceMs: number, ms: number): boolean {

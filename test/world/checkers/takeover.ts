@@ -1,8 +1,12 @@
 /**
  * S7: a claim over somebody else's record comes only after the wait that this record asks for, on the
- * claimant's own clock, counted from when the record was committed: nobody sees it before.
+ * claimant's own clock, counted from its own first sight of that very record (I4, I5) or of the
+ * absence of any (I13).
+ *
+ * A creation carries no version, so one that was given up may be applied after another Lease has come
+ * and gone. It starts no command (S2); the claim over such a record is what has to have waited.
  */
-import { isReleased, type Lease, recordKey, validMark } from "../../../src/core/lease.ts";
+import { isReleased, type Lease, validMark } from "../../../src/core/lease.ts";
 import type { Commit } from "../server.ts";
 import type { Process, Step, Witness } from "../witness.ts";
 import type { Ledger, Sent } from "./ledger.ts";
@@ -11,18 +15,26 @@ import type { Verdicts } from "./verdicts.ts";
 interface Claim {
   readonly process: Process;
   readonly sent: Sent;
+  /** When it first saw what it claims, in real time. */
+  readonly seenSinceMs: number;
+}
+
+/** The Lease that a creation made which had been given up, in place of one that was deleted. */
+interface LateCreation {
+  readonly uid: string;
+  readonly needMs: number;
+  readonly deletedAtMs: number;
 }
 
 export class Takeover implements Witness {
-  readonly rule = "S7";
   readonly #verdicts: Verdicts;
   readonly #ledger: Ledger;
   readonly #claims = new Map<string, Claim>();
-  /** When the present record came to be, or the Lease ceased to be. */
-  #sinceMs = 0;
+  #deletedAtMs = -Infinity;
   /** Whose record was the last, should the Lease be gone; undefined if nobody can have held it. */
   #lastHeld: Lease | undefined;
   #wasHeld = false;
+  #late: LateCreation | undefined;
 
   constructor(verdicts: Verdicts, ledger: Ledger) {
     this.#verdicts = verdicts;
@@ -31,44 +43,59 @@ export class Takeover implements Witness {
 
   stepped({ process }: Step): void {
     const { sent } = this.#ledger;
-    if (sent?.kind === "claim") this.#claims.set(`${process.id} ${sent.id}`, { process, sent });
+    if (sent?.kind !== "claim") return;
+    const { sinceMs: seenSinceMs = Infinity } = this.#ledger.of(process).seen ?? {};
+    this.#claims.set(`${process.id} ${sent.id}`, { process, sent, seenSinceMs });
   }
 
   committed({ by, id, before, after, atMs }: Commit): void {
     const claim = this.#claims.get(`${by} ${id}`);
-    if (claim !== undefined) {
-      this.#claims.delete(`${by} ${id}`);
-      this.#judge(claim, before);
-    }
-    const isSame =
-      before !== undefined && after !== undefined && recordKey(before) === recordKey(after);
-    if (!isSame) this.#sinceMs = atMs;
-    if (after === undefined) this.#lastHeld = this.#wasHeld ? before : undefined;
-    else if (after.uid !== before?.uid) this.#wasHeld = after.holder !== "";
+    this.#claims.delete(`${by} ${id}`);
+    if (claim !== undefined && after !== undefined) this.#judge(claim, before, after);
+    if (after === undefined) {
+      this.#deletedAtMs = atMs;
+      this.#lastHeld = this.#wasHeld ? before : undefined;
+    } else if (after.uid !== before?.uid) this.#wasHeld = after.holder !== "";
     else this.#wasHeld ||= after.holder !== "" && !isReleased(after);
     if (after !== undefined && isReleased(after)) this.#wasHeld = false;
   }
 
-  #judge({ process, sent }: Claim, before: Lease | undefined): void {
-    const waitedMs = sent.sentAt - process.machine.instantAt(this.#sinceMs);
-    const needMs =
-      before === undefined
-        ? this.#absentWait(process, this.#ledger.of(process).sawHolderAtMs)
-        : this.#presentWait(process, before);
+  #judge(claim: Claim, before: Lease | undefined, { uid }: Lease): void {
+    const { process, seenSinceMs } = claim;
+    if (before === undefined && this.#isGivenUp(claim)) {
+      this.#late = { uid, needMs: this.#absentWait(process), deletedAtMs: this.#deletedAtMs };
+    } else if (before === undefined) {
+      this.#compare(claim, "absent", this.#absentWait(process), seenSinceMs);
+    } else if (isOf(process, before) && this.#late?.uid === uid) {
+      this.#compare(claim, "late creation", this.#late.needMs, this.#late.deletedAtMs);
+    } else {
+      this.#compare(claim, before.holder, this.#presentWait(process, before), seenSinceMs);
+    }
+  }
+
+  #compare({ process, sent }: Claim, what: string, needMs: number, sinceMs: number): void {
+    const waitedMs = sent.sentAt - process.machine.instantAt(sinceMs);
     if (needMs === 0 || waitedMs > needMs) return;
-    const holder = before === undefined ? "absent" : JSON.stringify(before.holder);
-    const text = `claims a Lease (${holder}) after ${waitedMs.toFixed(0)} of ${needMs} ms`;
+    const text = `claims (${JSON.stringify(what)}) after ${waitedMs.toFixed(0)} of ${needMs} ms`;
     this.#verdicts.violated("S7", `${process.id} ${text}`);
   }
 
-  /** I13: whoever saw the Lease held waits, unless the last record was its own. */
-  #absentWait({ facts, timing }: Process, sawHolderAtMs: number | undefined): number {
-    if (this.#lastHeld === undefined || sawHolderAtMs === undefined) return 0;
-    const isOwn = validMark(this.#lastHeld)?.incarnation === facts.incarnation;
-    return sawHolderAtMs < this.#sinceMs && !isOwn ? timing.leaseMs : 0;
+  /** It was sent before the Lease that it follows was deleted, and is not waited for any more. */
+  #isGivenUp({ process, sent }: Claim): boolean {
+    const isOlder = sent.sentAt < process.machine.instantAt(this.#deletedAtMs);
+    return isOlder && !this.#ledger.of(process).open.has(sent.id);
   }
 
-  #presentWait({ facts, identity, timing }: Process, before: Lease): number {
+  /** I13: whoever saw the Lease held waits, unless the last record was its own. */
+  #absentWait({ id, facts, timing }: Process): number {
+    const { sawHolderAtMs } = this.#ledger.of({ id });
+    if (this.#lastHeld === undefined || sawHolderAtMs === undefined) return 0;
+    const isOwn = lastHolder(this.#lastHeld) === facts.incarnation;
+    return sawHolderAtMs < this.#deletedAtMs && !isOwn ? timing.leaseMs : 0;
+  }
+
+  #presentWait(process: Process, before: Lease): number {
+    const { facts, identity, timing } = process;
     const { holder, acquireTime, renewTime, durationSeconds } = before;
     if (holder === "") {
       const neverHeld = acquireTime === undefined && renewTime === undefined && !this.#wasHeld;
@@ -77,8 +104,17 @@ export class Takeover implements Witness {
     const mark = validMark(before);
     const recordMs = durationSeconds === undefined ? timing.leaseMs : durationSeconds * 1000;
     if (mark === undefined) return recordMs + timing.goWaitMs;
-    if (mark.incarnation === facts.incarnation && holder === identity) return 0;
+    if (isOf(process, before)) return 0;
     const isPredecessor = mark.podUid === facts.podUid && mark.pid1 && facts.isPid1;
     return isPredecessor && facts.abilities.soleHolder && holder === identity ? 0 : recordMs;
   }
+}
+
+/** Its incarnation, also where an operator has emptied the record since. */
+function lastHolder(lease: Lease): string | undefined {
+  return validMark({ ...lease, holder: lease.holder || "nobody" })?.incarnation;
+}
+
+function isOf({ facts, identity }: Process, lease: Lease): boolean {
+  return validMark(lease)?.incarnation === facts.incarnation && lease.holder === identity;
 }
