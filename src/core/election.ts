@@ -13,6 +13,7 @@ import * as claiming from "./election/claiming.ts";
 import { watchPath } from "./election/exchange.ts";
 import * as leader from "./election/leader.ts";
 import * as releases from "./election/release.ts";
+import { unfailing } from "./election/health.ts";
 import {
   candidate,
   type Effects,
@@ -21,7 +22,6 @@ import {
   enter,
   remember,
   type Term,
-  unfailing,
 } from "./election/state.ts";
 import { type Instant, later, type Now, type Report } from "./protocol.ts";
 import { type Deadlines, deadlines } from "./timing.ts";

@@ -26,6 +26,8 @@ interface Absent {
   readonly firstSeenAt: Instant;
   /** Who may still be running a command although the lease is gone (I13). */
   readonly since: "nobody" | "unknown" | "holder";
+  /** Another Lease may have come and gone since: a look has to find it absent anew, and begins anew. */
+  readonly isStale?: true;
   readonly bereft?: Bereft;
 }
 
@@ -82,10 +84,36 @@ export function sight(
     kind: "present",
     lease,
     key,
-    standing: standingOf(before, lease, self, ownWrites),
+    standing: proven(before, key, lease, standingOf(before, lease, self, ownWrites)),
     firstSeenAt: known ? before.firstSeenAt : at,
     ...(bereft !== undefined && !isBack && { bereft }),
   };
+}
+
+/** What our own claim made, once it was answered. */
+export function owned(lease: Lease, at: Instant): Present {
+  return { kind: "present", lease, key: recordKey(lease), standing: "own", firstSeenAt: at };
+}
+
+/**
+ * A creation carries no version: one that was given up may be applied after another Lease has come and
+ * gone, and then it is no more than another's. Who never saw a holder may take it for its own (A8).
+ */
+function proven(
+  before: Sighting | undefined,
+  key: string,
+  lease: Lease,
+  standing: Standing,
+): Standing {
+  if (standing !== "own" || before === undefined) return standing;
+  if (before.kind === "absent") return before.since === "unknown" ? "own" : "peer";
+  if (before.key === key) return before.standing;
+  return before.lease.uid === lease.uid ? standing : "peer";
+}
+
+/** Nobody has told for a while what became of the Lease (I13). */
+export function aged(sighting: Sighting | undefined): Sighting | undefined {
+  return sighting?.kind === "absent" ? { ...sighting, isStale: true } : sighting;
 }
 
 /** The process of ours that claimed the lease last: its former tree was empty then (S2). */
@@ -99,7 +127,7 @@ function authorOf({ termMark }: Lease): string | undefined {
  */
 export function missing(before: Sighting | undefined, isLast: boolean, at: Instant): Absent {
   if (before === undefined) return { kind: "absent", firstSeenAt: at, since: "unknown" };
-  if (before.kind === "absent") return before;
+  if (before.kind === "absent") return before.isStale === true ? anew(before, at) : before;
   const wasNobodys = before.standing === "free" || before.standing === "own";
   if (isLast && wasNobodys) {
     const { bereft } = before;
@@ -110,6 +138,11 @@ export function missing(before: Sighting | undefined, isLast: boolean, at: Insta
   return { kind: "absent", firstSeenAt: at, since: "holder", bereft };
 }
 
+function anew({ since }: Absent, at: Instant): Absent {
+  if (since === "unknown") return { kind: "absent", firstSeenAt: at, since };
+  return { kind: "absent", firstSeenAt: at, since: "holder", bereft: { at } };
+}
+
 /** From when on the lease may be claimed; never, while a coordinator or a deletion forbids it. */
 export function claimableAt(
   sighting: Sighting,
@@ -117,6 +150,7 @@ export function claimableAt(
   timing: Timing,
   spread: number,
 ): Instant | undefined {
+  if (sighting.kind === "absent" && sighting.isStale === true) return undefined;
   const waitMs =
     sighting.kind === "absent" ? absentWait(sighting, self, timing) : presentWait(sighting, timing);
   if (waitMs === undefined) return undefined;

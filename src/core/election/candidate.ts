@@ -9,19 +9,18 @@ import { claimableAt, type Sighting } from "../sighting.ts";
 import { spreadMs } from "../timing.ts";
 import * as watches from "../watch.ts";
 import * as exchange from "./exchange.ts";
+import { backoff, failed, succeeded } from "./health.ts";
 import {
-  backoff,
   type Candidate,
   chain,
   draw,
   type Effects,
   type Election,
   enter,
-  failed,
   knownVersion,
+  outdated,
   type Reading,
   remember,
-  succeeded,
 } from "./state.ts";
 import { follow, gone, judgeWatch, keepWatch, mayWatch, seen } from "./watching.ts";
 
@@ -99,7 +98,9 @@ function claimDueAt(election: Election, phase: Candidate): Instant | undefined {
 function lookDueAt(election: Election, phase: Candidate): Instant | undefined {
   const { memory } = election;
   if (phase.reading !== undefined) return undefined;
-  const isWell = !phase.unsettled && memory.health.read.failures === 0;
+  const { sighting } = memory;
+  const isStale = sighting?.kind === "absent" && sighting.isStale === true;
+  const isWell = !phase.unsettled && !isStale && memory.health.read.failures === 0;
   const told = memory.watch.phase === "open" && isWell;
   return told ? watches.wakeAt(memory.watch) : phase.lookAt;
 }
@@ -122,7 +123,7 @@ function looked(
   const isMissing = outcome.type === "answered" && outcome.status === 404;
   if (!isMissing && typeof lease !== "object") {
     const failure = exchange.failureOf("read", outcome);
-    return chain(failed(election, failure), (next) => {
+    return chain(failed(outdated(election), failure), (next) => {
       const [lookAt, waiting] = backoff(next, failure, now);
       return [enter(waiting, { ...rest, lookAt })];
     });

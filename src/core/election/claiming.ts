@@ -3,11 +3,11 @@ import { refusal } from "../json.ts";
 import { isNewer, type Lease } from "../lease.ts";
 import { note } from "../notes.ts";
 import { later, type Now, type Report } from "../protocol.ts";
-import { isOwn } from "../sighting.ts";
+import { isOwn, owned } from "../sighting.ts";
 import { proceed } from "./candidate.ts";
 import * as exchange from "./exchange.ts";
+import { backoff, failed, succeeded } from "./health.ts";
 import {
-  backoff,
   candidate,
   chain,
   conflicted,
@@ -15,10 +15,9 @@ import {
   type Effects,
   type Election,
   enter,
-  failed,
+  outdated,
   remember,
   renewTimes,
-  succeeded,
 } from "./state.ts";
 import { follow } from "./watching.ts";
 
@@ -28,8 +27,20 @@ export function step(election: Election, phase: Claiming, report: Report, now: N
 
 function hear(election: Election, phase: Claiming, report: Report, now: Now): Effects {
   const outcome = exchange.outcomeOf(report, phase.write.id);
-  if (outcome === undefined) return follow(election, report, now);
+  if (outcome === undefined) return contest(follow(election, report, now), election, phase);
   return claimed(exchange.heard(election, outcome), phase, outcome, now);
+}
+
+/** A creation carries no version, so it does not fail where another Lease has come and gone (I13). */
+function contest(
+  [followed, ...effects]: Effects,
+  { memory: { sighting: before } }: Election,
+  phase: Claiming,
+): Effects {
+  const { sighting } = followed.memory;
+  const isSeen = sighting?.kind === "present" && sighting.lease.termMark !== phase.termMark;
+  const isContested = before?.kind === "absent" && isSeen;
+  return [isContested ? enter(followed, { ...phase, isContested }) : followed, ...effects];
 }
 
 function claimed(
@@ -40,8 +51,9 @@ function claimed(
 ): Effects {
   if (exchange.isSuccess(outcome)) {
     const lease = exchange.leaseIn(outcome);
-    if (typeof lease !== "string" && names(lease, election, phase)) {
-      return chain(succeeded(election, "write"), (next) => [lead(next, phase, lease)]);
+    const isOurs = typeof lease !== "string" && names(lease, election, phase);
+    if (isOurs && phase.isContested !== true) {
+      return chain(succeeded(election, "write"), (next) => [lead(next, phase, lease, now)]);
     }
     return unsettled(election, outcome, now);
   }
@@ -75,7 +87,7 @@ function holdOff(
   isUnsettled: boolean,
 ): Effects {
   const failure = exchange.failureOf("write", outcome);
-  return chain(failed(election, failure), (next) => {
+  return chain(failed(outdated(election), failure), (next) => {
     const [holdUntil, waiting] = backoff(next, failure, now);
     const phase = candidate(now, { unsettled: isUnsettled, holdUntil, lookAt: holdUntil });
     return [enter(waiting, phase)];
@@ -98,9 +110,11 @@ function names(lease: Lease, election: Election, { newest, write, termMark }: Cl
   );
 }
 
-function lead(election: Election, { write, termMark }: Claiming, lease: Lease): Election {
+function lead(election: Election, { write, termMark }: Claiming, lease: Lease, now: Now): Election {
   const { retryMs } = election.settings.timing;
-  const confirmed = remember(election, { writes: [write], newest: lease.version, conflicts: 0 });
+  const sighting = owned(lease, now.instant);
+  const news = { writes: [write], newest: lease.version, conflicts: 0, sighting };
+  const confirmed = remember(election, news);
   return enter(confirmed, {
     name: "leading",
     term: {

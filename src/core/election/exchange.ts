@@ -11,10 +11,10 @@ import {
 } from "../lease.ts";
 import type { Now, Order, Report } from "../protocol.ts";
 import { deadlines, leastRequestMs } from "../timing.ts";
+import { type Failure } from "./health.ts";
 import {
   type Asking,
   type Election,
-  type Failure,
   type Memory,
   remember,
   type Term,

@@ -12,6 +12,7 @@ import { isOwn, missing } from "../sighting.ts";
 import { deadlines } from "../timing.ts";
 import * as watches from "../watch.ts";
 import * as exchange from "./exchange.ts";
+import { failed, type Failure, succeeded, unhurried } from "./health.ts";
 import {
   candidate,
   chain,
@@ -19,16 +20,12 @@ import {
   type Effects,
   type Election,
   enter,
-  failed,
-  type Failure,
   type Leading,
   type Loss,
   newerOf,
   remember,
   renewTimes,
   sighted,
-  succeeded,
-  unhurried,
   watching,
   type Write,
 } from "./state.ts";
@@ -43,7 +40,9 @@ const rolledBack: Loss = { cause: "rolled back", reason: "the API server went ba
 export function step(election: Election, phase: Leading, report: Report, now: Now): Effects {
   if (now.instant >= deadlines(election.settings.timing, phase.confirmedAt).killAt) {
     const loss = { cause: "expired", reason: "it could not be renewed in time" } as const;
-    return lose(election, phase, loss, now);
+    // The end of a watch is news for the candidate as well.
+    const [watch, , ...orders] = watches.hear(election.memory.watch, report, now.instant);
+    return chain([watching(election, watch), ...orders], (next) => lose(next, phase, loss, now));
   }
   return chain(hear(election, phase, report, now), (next) => proceed(next, now));
 }
@@ -256,7 +255,7 @@ function retry(
   const paceMs = Math.max(retryPaceMs, Math.min(timing.retryMs, leftMs / 20));
   // A server that asks for patience gets what the term allows; a stale token is read anew at once.
   const patienceMs = Math.min(failure.retryAfterMs ?? 0, leftMs / 3);
-  const isStale = failure.isStale && memory.health[failure.way].failures === 0;
+  const isStale = failure.isStale && memory.health[failure.way].denials === 0;
   const pacedAt = isStale ? now.instant : later(sentAt, paceMs);
   const dueAt = [pacedAt, later(now.instant, patienceMs)].reduce((a, b) => (b > a ? b : a));
   return chain(failed(election, failure), (next) => [

@@ -9,6 +9,7 @@ import { type Instant, later, type Now, type Report } from "../protocol.ts";
 import { deadlines } from "../timing.ts";
 import * as exchange from "./exchange.ts";
 import { isOfTerm } from "./leader.ts";
+import { failed, succeeded, unhurried } from "./health.ts";
 import {
   candidate,
   chain,
@@ -16,13 +17,10 @@ import {
   type Effects,
   type Election,
   enter,
-  failed,
   type Leading,
   type Releasing,
   remember,
   sighted,
-  succeeded,
-  unhurried,
 } from "./state.ts";
 import { follow } from "./watching.ts";
 

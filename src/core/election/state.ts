@@ -1,11 +1,11 @@
 /** What the election knows in each phase, and the small moves that all phases share. */
-import { kindOf } from "../json.ts";
 import { isNewer, type Lease } from "../lease.ts";
-import { type Effect, note } from "../notes.ts";
-import { type Instant, later, type Now } from "../protocol.ts";
-import { type Self, type Sighting, sight } from "../sighting.ts";
+import type { Effect } from "../notes.ts";
+import type { Instant, Now } from "../protocol.ts";
+import { aged, type Self, type Sighting, sight } from "../sighting.ts";
 import type { Timing } from "../timing.ts";
 import type { Watch } from "../watch.ts";
+import type { Health } from "./health.ts";
 
 export interface Election {
   readonly settings: ElectionSettings;
@@ -70,13 +70,6 @@ export interface Loss {
   readonly reason: string;
 }
 
-interface Health {
-  /** Failures in a row. */
-  readonly failures: number;
-  /** The kinds of problems that were told since the last success: each is told once. */
-  readonly told: readonly string[];
-}
-
 /** A write of ours: what it says, and when it was sent, which is where its deadlines count from. */
 export interface Write {
   readonly id: string;
@@ -111,6 +104,8 @@ export interface Claiming {
   readonly newest: string;
   readonly write: Write;
   readonly termMark: string;
+  /** It creates the Lease, and somebody else's was seen meanwhile: its answer opens no term (I13). */
+  readonly isContested?: true;
 }
 
 export interface Leading {
@@ -208,65 +203,16 @@ export function sighted(election: Election, lease: Lease, at: Instant): Election
   return remember(election, { sighting, newest, spread, random });
 }
 
+/** Nobody told for a while what became of a Lease that was gone. */
+export function outdated(election: Election): Election {
+  const { sighting } = election.memory;
+  const old = aged(sighting);
+  return old === undefined || old === sighting ? election : remember(election, { sighting: old });
+}
+
 /** The version that the next read must not be older than. */
 export function knownVersion({ memory: { sighting } }: Election): string | undefined {
   return sighting?.kind === "present" ? sighting.lease.version : undefined;
-}
-
-/** An exchange that did not do what it should. */
-export interface Failure {
-  readonly way: Way;
-  readonly problem: string;
-  /** A refusal by rule is worth less haste than an outage. */
-  readonly denied: boolean;
-  /** 401: the host reads the token anew, so the next attempt may well succeed (N14). */
-  readonly isStale: boolean;
-  readonly retryAfterMs?: number;
-}
-
-/** A server whose addresses change makes a kind of problem of each. */
-const kindsKept = 20;
-
-/** How an exchange goes that has not failed. */
-export const unfailing: Health = { failures: 0, told: [] };
-
-/** Counts a failure, and tells its problem once: again only when it is one of another kind. */
-export function failed(election: Election, { way, problem }: Failure): Effects {
-  const { failures, told } = election.memory.health[way];
-  const kind = kindOf(problem);
-  const isTold = told.includes(kind);
-  const entry = { failures: failures + 1, told: isTold ? told : [...told, kind].slice(-kindsKept) };
-  const counted = remember(election, { health: { ...election.memory.health, [way]: entry } });
-  return isTold ? [counted] : [counted, note("warn", `cannot ${way} the lease`, { problem })];
-}
-
-export function succeeded(election: Election, way: Way): Effects {
-  if (election.memory.health[way].told.length === 0) return [election];
-  const health = { ...election.memory.health, [way]: unfailing };
-  return [remember(election, { health }), note("info", `can ${way} the lease again`)];
-}
-
-/** A leader retried as densely as it could: a candidate's patience begins anew, at its least. */
-export function unhurried(election: Election): Election {
-  const { read, write } = election.memory.health;
-  const health = { read: { ...read, failures: 0 }, write: { ...write, failures: 0 } };
-  return remember(election, { health });
-}
-
-/** When a candidate tries again: the later the more often it was denied. */
-export function backoff(
-  election: Election,
-  { way, denied, isStale, retryAfterMs = 0 }: Failure,
-  now: Now,
-): readonly [Instant, Election] {
-  const [chance, drawn] = draw(election);
-  const times = Math.min(election.memory.health[way].failures, 10);
-  if (isStale && times === 1) return [now.instant, election];
-  const { retryMs } = election.settings.timing;
-  const pauseMs = denied
-    ? Math.min(30_000, retryMs * 2 ** (times - 1)) * (0.8 + 0.4 * chance)
-    : Math.max(500, Math.min(retryAfterMs, 10_000)) + 300 * chance;
-  return [later(now.instant, pauseMs), drawn];
 }
 
 /** How long to wait after a conflict: a race as fast as the network allows would help nobody. */

@@ -11,6 +11,7 @@ import {
   type Election,
   enter,
   knownVersion,
+  outdated,
   remember,
   sighted,
   watching,
@@ -85,9 +86,10 @@ export function tellLost(election: Election, problem: string): Effects {
 
 function lookNow(election: Election, now: Now): Election {
   const { phase, memory } = election;
+  const told = outdated(election);
   // A server that refuses reads as well is not asked more often for that.
-  if (phase.name !== "candidate" || memory.health.read.failures > 0) return election;
-  return enter(election, { ...phase, lookAt: now.instant } satisfies Candidate);
+  if (phase.name !== "candidate" || memory.health.read.failures > 0) return told;
+  return enter(told, { ...phase, lookAt: now.instant } satisfies Candidate);
 }
 
 function isNews(election: Election, { lease }: { lease: Lease }): boolean {
