@@ -19,14 +19,17 @@ struct Sleepers {
     wakers: BTreeMap<Key, Waker>,
     count: u64,
     timer: Option<OwnedFd>,
+    /// What the timer is set to.
+    armed_at: u64,
 }
 
 impl Sleepers {
     /// Has the timer fire at the earliest instant; at 0 never.
-    fn arm(&self) {
+    fn arm(&mut self) {
         let at = self.wakers.keys().next().map_or(0, |(at, _)| *at);
-        if let Some(timer) = &self.timer {
+        if let Some(timer) = self.timer.as_ref().filter(|_| at != self.armed_at) {
             sys::set_timer(timer.as_fd(), at);
+            self.armed_at = at;
         }
     }
 }
@@ -113,6 +116,10 @@ async fn drive(timer: AsyncFd<OwnedFd>) {
         for waker in due.into_values() {
             waker.wake();
         }
-        SLEEPERS.with_borrow(Sleepers::arm);
+        SLEEPERS.with_borrow_mut(|sleepers| {
+            // It has fired: it is set to nothing now.
+            sleepers.armed_at = 0;
+            sleepers.arm();
+        });
     }
 }
