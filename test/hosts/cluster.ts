@@ -51,6 +51,8 @@ export interface Cluster {
   /** Creates or replaces the spec of a Lease, as an operator would. */
   putLease(name: string, spec: Readonly<Record<string, unknown>>): void;
   removeLease(name: string): void;
+  /** Lets the Lease go in the name of its holder, as one of ours does. */
+  releaseLease(name: string): void;
   endpoints(name: string): ApiObject | undefined;
   /** Waits for so many confirmed renewals more than there are now. */
   renewals(lease: string, count: number): Promise<Seen[]>;
@@ -103,6 +105,13 @@ export async function openCluster(): Promise<Cluster> {
     holder: (name) => cluster.lease(name)?.spec?.["holderIdentity"],
     putLease: (name, spec) => ledger.put(leases, "Lease", "coordination.k8s.io/v1", name, { spec }),
     removeLease: (name) => void ledger.ask("DELETE", `${leases}/${name}`),
+    releaseLease(name) {
+      const time = "2026-01-01T00:00:00.000000Z";
+      const annotations = { "k8s-await-election/released": `test/${time}` };
+      const metadata = { ...cluster.lease(name)?.metadata, annotations };
+      const spec = { holderIdentity: "", acquireTime: time, renewTime: time };
+      ledger.put(leases, "Lease", "coordination.k8s.io/v1", name, { metadata, spec });
+    },
     endpoints: (name) => ledger.read(`${allEndpoints}/${name}`),
     async renewals(lease, count) {
       const find = () => cluster.seen(lease, "renewal").filter(({ status }) => status === 200);

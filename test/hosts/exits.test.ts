@@ -96,8 +96,7 @@ describe("the command's end", { concurrency: 4, timeout: 100_000 }, () => {
     const bin = await cluster.start(t, { lease, argv: [file] });
     await bin.log.first(/the leader is/);
     rmSync(file);
-    cluster.removeLease(lease);
-    cluster.putLease(lease, {});
+    cluster.releaseLease(lease);
     assert.deepEqual(await bin.ended, { code: 127, signal: null });
     assertReleases(cluster, lease, 1);
   });
@@ -111,8 +110,7 @@ describe("the command's end", { concurrency: 4, timeout: 100_000 }, () => {
     // The kernel allows arguments a quarter of the stack, and 128 KiB at least.
     const limit = spawnSync("prlimit", ["--pid", String(bin.pid), "--stack=262144:262144"]);
     assert.equal(limit.status, 0, String(limit.stderr));
-    cluster.removeLease(lease);
-    cluster.putLease(lease, {});
+    cluster.releaseLease(lease);
     assert.deepEqual(await bin.ended, { code: 126, signal: null });
     assert.match(bin.log.text, /\(E2BIG\)/);
     assertReleases(cluster, lease, 1);

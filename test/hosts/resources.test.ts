@@ -69,8 +69,7 @@ describe("resources", { concurrency: 4, timeout: 100_000 }, () => {
     });
     await bin.log.first(/the leader is "another"/);
     limitProcesses(bin.pid, 1);
-    cluster.removeLease(lease);
-    cluster.putLease(lease, {});
+    cluster.releaseLease(lease);
     await bin.log.first(/cannot be started .*EAGAIN/);
     await bin.log.first(/released the lease/);
     assertReleases(cluster, lease, 1);
