@@ -6,6 +6,8 @@ mod call;
 mod connections;
 mod error_text;
 mod exchange;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod in_cluster;
 mod kubeconfig;
 mod kubeconfig_files;

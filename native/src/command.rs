@@ -22,6 +22,8 @@ use tree::Tree;
 
 pub mod errno;
 mod executable;
+#[cfg(fuzzing)]
+pub mod fuzz;
 pub mod guard;
 mod image;
 pub mod kill;

@@ -60,6 +60,12 @@ pub fn replay(file: &OsStr, engine: &Engine, played: &mut Played) -> Result<(), 
     Ok(())
 }
 
+/// Whether a text is a line of a recording.
+#[cfg(fuzzing)]
+pub fn is_line(text: &str) -> bool {
+    serde_json::from_str::<Line>(text).is_ok()
+}
+
 fn play(line: &Line, engine: &Engine, played: &mut Played) -> Result<(), String> {
     let now = Now {
         instant: line.instant,

@@ -57,7 +57,7 @@ pub fn read_process(pid: i32) -> io::Result<Option<Process>> {
 }
 
 /// What a `stat` line says, as proc(5) counts its fields.
-fn parse_stat(pid: i32, line: &[u8]) -> Option<Process> {
+pub fn parse_stat(pid: i32, line: &[u8]) -> Option<Process> {
     // The name is the only field that may hold spaces and parentheses.
     let name_end = line.iter().rposition(|it| *it == b')')?;
     let text = std::str::from_utf8(&line[name_end + 1..]).ok()?;
@@ -96,7 +96,7 @@ pub fn find_mark(pid: i32, mark: &[u8]) -> io::Result<Marked> {
     Ok(absent_as_none(found)?.unwrap_or(Marked::No))
 }
 
-fn search(mut variables: impl Read, mark: &[u8]) -> io::Result<Marked> {
+pub fn search(mut variables: impl Read, mark: &[u8]) -> io::Result<Marked> {
     let mut piece = [0; 4096];
     // How much of the mark the variable read last begins with; `None` once it differs.
     let mut matched = Some(0);
