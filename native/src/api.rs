@@ -20,6 +20,8 @@ mod socket;
 #[cfg(test)]
 pub mod testing;
 #[cfg(test)]
+mod testing_authority;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_access;
@@ -27,6 +29,8 @@ mod tests_access;
 mod tests_noise;
 #[cfg(test)]
 mod tests_tls;
+#[cfg(test)]
+mod tests_watch;
 mod tls;
 mod watch;
 mod yaml;

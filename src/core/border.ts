@@ -3,7 +3,6 @@
  * state stays here.
  */
 import { formatNote, type LogSettings } from "./log.ts";
-import { note } from "./notes.ts";
 import * as programs from "./program.ts";
 import {
   type Facts,
@@ -13,7 +12,7 @@ import {
   type Order,
   type Report,
 } from "./protocol.ts";
-import { record } from "./recording.ts";
+import { ended, record } from "./recording.ts";
 import { redact, redactFacts, redactReport } from "./redact.ts";
 import { readSettings } from "./settings.ts";
 
@@ -92,8 +91,7 @@ export function openBorder(): Border {
       isTapeFull = true;
     },
     recordingEnded(file, problem, wallMs) {
-      const warning = note("warn", "recording is off", { file, problem });
-      return log && formatNote(warning, log, wallMs);
+      return log && formatNote(ended(file, problem), log, wallMs);
     },
   };
 }

@@ -11,6 +11,7 @@
  * can be played alone.
  */
 import { asObject } from "./json.ts";
+import { type Note, note } from "./notes.ts";
 import { begin, type Program, step } from "./program.ts";
 import { type Facts, instant, type Now, type Order, type Report } from "./protocol.ts";
 
@@ -80,6 +81,11 @@ export function record(version: string, tape: Tape): Steps {
       return after;
     },
   };
+}
+
+/** What an operator is told, once, where a recording cannot go on. */
+export function ended(file: string, problem: string): Note {
+  return note("warn", "recording is off", { file, problem });
 }
 
 export function startLine(version: string, facts: Facts, now: Now, outcome: Outcome): string {

@@ -3,8 +3,7 @@
  * It is never worth a lease: whatever goes wrong is one line in the log and the end of the recording.
  */
 import { formatNote, type LogSettings } from "../core/log.ts";
-import { note } from "../core/notes.ts";
-import { record, type Steps } from "../core/recording.ts";
+import { ended, record, type Steps } from "../core/recording.ts";
 import { readSettings } from "../core/settings.ts";
 import { FileTape } from "./tape.ts";
 import { version } from "./version.ts";
@@ -28,8 +27,7 @@ export function createRecorder({ file, print, ...limits }: Options): Recorder {
 
   function failed(error: unknown): void {
     const problem = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-    const warning = note("warn", "recording is off", { file, problem });
-    const line = log && formatNote(warning, log, Date.now());
+    const line = log && formatNote(ended(file, problem), log, Date.now());
     if (line !== undefined) print(line);
   }
 

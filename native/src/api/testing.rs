@@ -1,11 +1,11 @@
 //! What the tests of this folder share: a runtime, certificates, and servers that speak raw bytes.
 use super::server::{Server, Tls};
+pub use super::testing_authority::{Authority, Issued};
 use super::{Access, Api};
 use crate::protocol::{Report, Reports, RequestOrder, WatchOrder};
 use crate::timer;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -67,46 +67,6 @@ pub fn token_of(claims: &serde_json::Value) -> String {
     )
 }
 
-pub struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-pub struct Issued {
-    pub cert_pem: String,
-    pub key_pem: String,
-}
-
-impl Authority {
-    pub fn new() -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let mut params = CertificateParams::default();
-        let name = format!("authority {}", COUNT.fetch_add(1, Ordering::Relaxed));
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        Self(CertifiedIssuer::self_signed(params, key).unwrap())
-    }
-
-    pub fn pem(&self) -> String {
-        self.0.pem().trim().to_owned()
-    }
-
-    /// For these names and addresses.
-    pub fn issue(&self, names: &[&str]) -> Issued {
-        self.issue_as(names, |_| ())
-    }
-
-    pub fn issue_as(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Issued {
-        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names).unwrap();
-        change(&mut params);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        Issued {
-            cert_pem: certificate.pem(),
-            key_pem: key.serialize_pem(),
-        }
-    }
-}
-
 /// Speaks TLS with this certificate; with an authority only to clients that it has certified.
 pub fn acceptor(
     issued: &Issued,
@@ -119,7 +79,7 @@ pub fn acceptor(
         None => WebPkiClientVerifier::no_client_auth(),
         Some(authority) => {
             let mut roots = rustls::RootCertStore::empty();
-            roots.add(authority.0.der().clone()).unwrap();
+            roots.add(authority.der()).unwrap();
             let builder =
                 WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
             builder.build().unwrap()
