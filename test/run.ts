@@ -13,7 +13,14 @@ import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { buildElector } from "./interop/build.ts";
-import { type HostName, keepResults, nameOf, type Result, rowsOf } from "./matrix/results.ts";
+import {
+  type HostName,
+  isOfEntryPoint,
+  keepResults,
+  nameOf,
+  type Result,
+  rowsOf,
+} from "./matrix/results.ts";
 
 const root = import.meta.dirname;
 const concurrency = 2;
@@ -32,9 +39,6 @@ const tiers: Readonly<Record<string, Tier>> = {
   "--long": { has: isLong, limitMs: 40 * 60_000 },
 };
 const quick: Tier = { has: (file) => !isNightly(file) && !isLong(file), limitMs: 5 * 60_000 };
-
-/** What is about the entry point, whichever host it is. */
-const hostSuites = ["hosts", "native", "faults", "cluster", "interop"];
 
 interface Suite {
   readonly folder: string;
@@ -72,8 +76,8 @@ function nativeFile(): string {
 }
 
 function isOfHost(file: string): boolean {
-  const [folder = ""] = nameOf(file).split("/", 1);
-  return host === "node" ? folder !== "native" : hostSuites.includes(folder);
+  const name = nameOf(file);
+  return host === "node" ? !name.startsWith("native/") : isOfEntryPoint(name);
 }
 
 async function findTests(folder: string): Promise<readonly string[]> {

@@ -8,6 +8,13 @@ import { dirname, join, relative } from "node:path";
 /** The hosts that pass the same suites. */
 export type HostName = "node" | "native";
 
+const hostSuites = ["hosts", "native", "faults", "cluster", "interop"];
+
+/** Whether a file of tests, as `nameOf` says it, is about the entry point, whichever host it is. */
+export function isOfEntryPoint(name: string): boolean {
+  return hostSuites.includes(name.split("/", 1)[0] ?? "");
+}
+
 export interface Result {
   readonly host: HostName;
   /** From `test/` on, without the endings that compiling gave it. */

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { readResults, type Result, rowsOf } from "./results.ts";
+import { type HostName, isOfEntryPoint, readResults, type Result, rowsOf } from "./results.ts";
 import { rows } from "./rows.ts";
 import { unrunnable } from "./unrunnable.ts";
 
@@ -15,8 +15,8 @@ const head = `# The fault matrix
 Each row is a fault that is done for real (tiers i and n) or simulated (u), and what has to happen is
 asserted by the tests named: beside its own effect always that no two commands run at once. The table is
 written by \`npm run matrix\` from what \`npm test\`, \`npm run test:long\` and \`npm run test:nightly\` last
-came to, on the Node host and, with \`--native\`, on the native file. What has no process in it, such as
-the simulation, is run once.
+came to, on the Node host and, with \`--native\`, on the native file. What is not about the process that
+runs, such as the program itself and its simulation, is run once: there the native file shows "as Node".
 
 | row | fault | tier | tests | last result, Node | native file |
 |---|---|---|---|---|---|
@@ -25,12 +25,7 @@ the simulation, is run once.
 const results = readResults();
 const lines = Object.entries(rows).map(([name, { fault, tier }]) => {
   const found = results.filter(({ title }) => rowsOf(title).includes(name));
-  const [node, native] = (["node", "native"] as const).map((host) =>
-    outcomeOf(
-      name,
-      found.filter((result) => result.host === host),
-    ),
-  );
+  const [node, native] = (["node", "native"] as const).map((host) => outcomeOf(name, found, host));
   return `| ${name} | ${fault} | ${tier} | ${filesOf(found)} | ${node} | ${native} |`;
 });
 writeFileSync(path, `${head}${lines.join("\n")}\n`);
@@ -48,14 +43,19 @@ function countOf(found: readonly Result[], file: string): number {
   return new Set(found.filter((it) => it.file === file).map(({ title }) => title)).size;
 }
 
-function outcomeOf(name: string, found: readonly Result[]): string {
+function outcomeOf(name: string, all: readonly Result[], host: HostName): string {
+  const found = all.filter((result) => result.host === host);
   const of = (outcome: Result["outcome"]) => found.filter((it) => it.outcome === outcome).length;
-  const reasons = Object.entries(unrunnable).filter(([part]) => part.split(" ", 1)[0] === name);
+  const reasons = Object.entries(unrunnable).filter(
+    ([part, it]) => part.split(" ", 1)[0] === name && (it.host ?? host) === host,
+  );
   const told = [
     ...(of("passed") > 0 ? [`${of("passed")} passed`] : []),
     ...(of("failed") > 0 ? [`**${of("failed")} failed**`] : []),
     ...(of("skipped") > 0 ? [`${of("skipped")} skipped`] : []),
-    ...reasons.map(([part, reason]) => `not run: ${part.slice(name.length).trim()} (${reason})`),
+    ...reasons.map(([part, it]) => `not run: ${part.slice(name.length).trim()} (${it.reason})`),
   ];
-  return told.join("; ") || "not run here yet";
+  const isOnce =
+    host === "native" && all.length > 0 && !all.some(({ file }) => isOfEntryPoint(file));
+  return told.join("; ") || (isOnce ? "as Node" : "not run here yet");
 }

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn of_keeps_the_last_good_address_when_dns_fails_lies_or_is_silent() {
+    fn n11_of_keeps_the_last_good_address_when_dns_fails_lies_or_is_silent() {
         run(async {
             let failure = Trouble::coded("ENOTFOUND", "x");
             let one = addresses(vec![

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn read_names_a_file_that_cannot_be_used() {
+    fn f5_read_names_a_file_that_cannot_be_used() {
         type Harm = fn(&Path);
         let harms: [(Harm, &str); 7] = [
             (|_| (), "ENOENT, no service account is mounted"),

@@ -105,6 +105,8 @@ pub enum Act {
     Say(Vec<u8>),
     /// Keeps the connection open for ever.
     Hang,
+    /// The same, and says a byte every 20 ms.
+    Drip,
 }
 
 pub fn say(text: &str) -> Act {
@@ -155,6 +157,11 @@ pub async fn serve_at(address: &str, acts: Vec<Act>) -> Fixture {
                         },
                         Act::Say(bytes) => drop(socket.write_all(&bytes).await),
                         Act::Hang => std::future::pending().await,
+                        Act::Drip => {
+                            while socket.write_all(b" ").await.is_ok() {
+                                timer::sleep(20.0).await;
+                            }
+                        }
                     }
                 }
             });

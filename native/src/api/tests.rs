@@ -45,7 +45,7 @@ fn request_takes_a_new_connection_when_told() {
 }
 
 #[test]
-fn request_repeats_a_get_and_no_put_on_a_connection_that_died_unseen() {
+fn n9_request_repeats_a_get_and_no_put_on_a_connection_that_died_unseen() {
     run(async {
         for (method, connections) in [("GET", 2), ("PUT", 1)] {
             let server = serve(vec![Act::Hear, answer(200, "", "{}"), Act::Hear]).await;
@@ -66,7 +66,7 @@ fn request_repeats_a_get_and_no_put_on_a_connection_that_died_unseen() {
 }
 
 #[test]
-fn request_reports_a_redirect_as_it_is() {
+fn n22_request_reports_a_redirect_as_it_is() {
     run(async {
         let location = "Location: http://127.0.0.1:1/\r\n";
         let server = serve(vec![Act::Hear, answer(307, location, "see there")]).await;
@@ -78,13 +78,14 @@ fn request_reports_a_redirect_as_it_is() {
 }
 
 #[test]
-fn request_is_unanswered_in_time_and_says_what_is_missing() {
+fn n7_n8_request_is_unanswered_in_time_and_says_what_is_missing() {
     run(async {
-        let start = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}";
+        let start = "HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{}";
         for (acts, missing) in [
             (vec![Act::Hang], "no answer"),
             (vec![Act::Hear, Act::Hang], "no answer"),
             (vec![Act::Hear, say(start), Act::Hang], "no complete answer"),
+            (vec![Act::Hear, say(start), Act::Drip], "no complete answer"),
         ] {
             let port = serve(acts).await.port;
             let report = Client::to(port).await.ask("GET", false, 200.0).await;
@@ -95,7 +96,7 @@ fn request_is_unanswered_in_time_and_says_what_is_missing() {
 }
 
 #[test]
-fn request_is_unanswered_for_what_is_no_http_or_too_much_of_it() {
+fn n20_n22_request_is_unanswered_for_what_is_no_http_or_too_much_of_it() {
     run(async {
         let long = "x".repeat(1024 * 1024);
         let whole = format!(
@@ -154,7 +155,7 @@ fn request_names_who_refused_the_connection() {
 }
 
 #[test]
-fn request_goes_to_another_address_within_its_time_and_when_it_has_to_be_fresh() {
+fn n10_request_goes_to_another_address_within_its_time_and_when_it_has_to_be_fresh() {
     run(async {
         let (first, second): (IpAddr, IpAddr) =
             ("127.0.0.2".parse().unwrap(), "127.0.0.3".parse().unwrap());

@@ -4,7 +4,7 @@ use serde_json::json;
 use std::fs;
 
 #[test]
-fn request_reads_the_token_again_after_a_401_and_keeps_the_old_one_secret() {
+fn n14_request_reads_the_token_again_after_a_401_and_keeps_the_old_one_secret() {
     run(async {
         let server = serve(times(3, &[Act::Hear, answer(401, "", "{}")])).await;
         let folder = folder();

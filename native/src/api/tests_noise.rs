@@ -121,7 +121,7 @@ async fn speak(mut socket: TcpStream, mut chance: Chance) {
 }
 
 #[test]
-fn request_and_watch_end_exactly_once_whatever_the_server_says() {
+fn n20_request_and_watch_end_exactly_once_whatever_the_server_says() {
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = Client::to(listener.local_addr().unwrap().port()).await;

@@ -55,7 +55,7 @@ fn request_works_with_both_versions_and_with_a_name_or_an_address() {
 }
 
 #[test]
-fn request_sends_nothing_to_who_is_not_the_server_and_says_why() {
+fn n12_request_sends_nothing_to_who_is_not_the_server_and_says_why() {
     run(async {
         let (authority, stranger) = (Authority::new(), Authority::new());
         let expired = authority.issue_as(&["127.0.0.1"], |params| {

@@ -107,7 +107,7 @@ fn p6_reports_each_exit_code_and_fatal_signal() {
 fn gives_a_session_the_words_the_variables_and_nothing_of_its_own() {
     run(async || {
         let script = "exec > $DIR/out; cut -d' ' -f1,5,6 /proc/$$/stat; echo \"$0 $*\"
-            grep -E 'SigBlk|SigIgn' /proc/self/status; ls -l /proc/$$/fd | grep -cE 'anon_inode|socket'";
+            grep -E 'SigBlk|SigIgn' /proc/self/status; ls -l /proc/$$/fd | grep -cE '([3-9]|[0-9]{2}) -> (anon_inode|socket)'";
         let words = [
             b"sh".as_slice(),
             b"-c",

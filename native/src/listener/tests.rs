@@ -143,7 +143,7 @@ fn listen_asks_once_for_pipelined_requests_and_never_for_noise() {
 }
 
 #[test]
-fn listen_ends_slow_headers_an_endless_body_and_a_question_without_a_reply() {
+fn f6_listen_ends_slow_headers_an_endless_body_and_a_question_without_a_reply() {
     run(async {
         let (silent, served) = (serve(true).await, serve(false).await);
         let endless = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\nx";
@@ -170,7 +170,7 @@ fn listen_ends_slow_headers_an_endless_body_and_a_question_without_a_reply() {
 }
 
 #[test]
-fn listen_answers_among_many_clients_that_say_nothing() {
+fn f6_listen_answers_among_many_clients_that_say_nothing() {
     run(async {
         let served = serve(false).await;
         let mut idle = Vec::new();
