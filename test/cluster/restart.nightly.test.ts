@@ -82,7 +82,8 @@ async function untilRenewed({ operator }: Deployment, count: number): Promise<vo
 }
 
 function assertUndisturbed(deployment: Deployment): void {
-  assert.match(deployment.logs(), /cannot write the lease/, "the leader has felt it");
+  // A leader may renew before and after a short outage; followers see their watches end.
+  assert.match(deployment.logs(), /cannot (read|write) the lease/, "somebody has felt it");
   assert.equal(starts(deployment.journal).length, 1, deployment.logs());
   const asked = journalOf(deployment.journal).some(({ what }) => what === "term");
   assert.ok(!asked, deployment.logs());

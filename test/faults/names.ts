@@ -38,7 +38,12 @@ export async function openNames(t: TestContext): Promise<Names> {
   });
   t.after(() => socket.close());
   const folder = scratchFolder(t);
-  const files = { "resolv.conf": `nameserver ${host}\n`, "nsswitch.conf": "hosts: dns\n" };
+  // The resolver of musl reads /etc/hosts whatever nsswitch.conf says.
+  const files = {
+    "resolv.conf": `nameserver ${host}\n`,
+    "nsswitch.conf": "hosts: dns\n",
+    hosts: "",
+  };
   const binds = Object.entries(files).map(([name, text]) => {
     writeFileSync(`${folder}/${name}`, text);
     return `mount --bind ${folder}/${name} /etc/${name}`;
