@@ -48,7 +48,7 @@ const layers: Readonly<Record<string, Layer>> = {
   },
   "the command's room": { files: [inCore("command")], imports: ["the vocabulary"] },
   "the routing's room": {
-    files: [inCore("routing")],
+    files: [inCore("routing"), "src/core/routing/"],
     imports: ["the vocabulary", "what is read at the edge"],
   },
   "the status' room": {
@@ -78,7 +78,9 @@ const layers: Readonly<Record<string, Layer>> = {
   },
   "the API server's face": {
     // Addresses are read by `node:net`, which is a function of their text.
-    files: ["src/api-server/serve.ts", "src/api-server/endpoints.ts"],
+    files: ["serve", "addresses", "endpoints", "endpoint-slices"].map(
+      (name) => `src/api-server/${name}.ts`,
+    ),
     imports: ["the API server"],
     packages: ["node:"],
   },

@@ -24,6 +24,11 @@ export function requiredField(field: string, text?: string): Cause {
   return { reason: "FieldValueRequired", message, field };
 }
 
+export function duplicateField(field: string, value: string): Cause {
+  const message = `Duplicate value: ${JSON.stringify(value)}`;
+  return { reason: "FieldValueDuplicate", message, field };
+}
+
 export function unsupportedField(field: string, value: string, known: readonly string[]): Cause {
   const values = known.map((item) => JSON.stringify(item)).join(", ");
   const message = `Unsupported value: ${JSON.stringify(value)}: supported values: ${values}`;

@@ -1,6 +1,7 @@
 /** Endpoints, v1. */
 
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
+import { notAnAddress, objectReference, protocols, specialMisfits } from "./addresses.ts";
 import { type Cause, invalidField, misfitOf, requiredField, unsupportedField } from "./causes.ts";
 import type { Draft } from "./json.ts";
 import { type Kind, objectShape } from "./kind.ts";
@@ -17,21 +18,7 @@ const endpointAddress: Struct = {
     ip: { shape: { type: "string" }, zero: "written" },
     hostname: string,
     nodeName: keptString,
-    targetRef: {
-      shape: {
-        type: "struct",
-        name: "ObjectReference",
-        fields: {
-          kind: string,
-          namespace: string,
-          name: string,
-          uid: string,
-          apiVersion: string,
-          resourceVersion: string,
-          fieldPath: string,
-        },
-      },
-    },
+    targetRef: { shape: objectReference },
   },
 };
 
@@ -66,22 +53,6 @@ export const endpointsKind: Kind = {
   shape: objectShape("Endpoints", { subsets: { shape: { type: "list", of: endpointSubset } } }),
   misfits: endpointsMisfits,
 };
-
-const protocols = ["SCTP", "TCP", "UDP"];
-
-/** Ranges that an endpoint may not be in; from `ValidateNonSpecialIP`. */
-const specialRanges: readonly (readonly [text: string, range: BlockList])[] = [
-  ["may not be unspecified (0.0.0.0)", subnets("0.0.0.0/32", "::/128")],
-  ["may not be in the loopback range (127.0.0.0/8, ::1/128)", subnets("127.0.0.0/8", "::1/128")],
-  [
-    "may not be in the link-local range (169.254.0.0/16, fe80::/10)",
-    subnets("169.254.0.0/16", "fe80::/10"),
-  ],
-  [
-    "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)",
-    subnets("224.0.0.0/24", "ff02::/16"),
-  ],
-];
 
 interface Subset {
   readonly addresses?: readonly Address[];
@@ -132,18 +103,9 @@ function addressMisfits({ ip, hostname, nodeName }: Address, field: string): Cau
 }
 
 function ipMisfits(ip: string, field: string): Cause[] {
-  const version = isIP(ip);
-  if (version === 0) {
-    // Two checks of the real server find the same fault, each in its own words.
-    const text = "must be a valid IP address";
-    return [
-      invalidField(field, ip, `${text}, (e.g. 10.9.8.7 or 2001:db8::ffff)`),
-      invalidField(field, ip, text),
-    ];
-  }
-  return specialRanges
-    .filter(([, range]) => range.check(ip, version === 4 ? "ipv4" : "ipv6"))
-    .map(([text]) => invalidField(field, ip, text));
+  if (isIP(ip) !== 0) return specialMisfits(ip, field);
+  // Two checks of the real server find the same fault, each in its own words.
+  return [notAnAddress, "must be a valid IP address"].map((text) => invalidField(field, ip, text));
 }
 
 function portMisfits(given: Port, needsName: boolean, field: string): Cause[] {
@@ -158,13 +120,4 @@ function portMisfits(given: Port, needsName: boolean, field: string): Cause[] {
     causes.push(unsupportedField(`${field}.protocol`, protocol, protocols));
   }
   return causes;
-}
-
-function subnets(ipv4: string, ipv6: string): BlockList {
-  const list = new BlockList();
-  for (const subnet of [ipv4, ipv6]) {
-    const [address = "", prefix] = subnet.split("/");
-    list.addSubnet(address, Number(prefix), subnet === ipv4 ? "ipv4" : "ipv6");
-  }
-  return list;
 }

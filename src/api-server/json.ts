@@ -18,6 +18,7 @@ export interface DraftMetadata extends JsonObject {
   readonly namespace?: string | undefined;
   readonly uid?: string | undefined;
   readonly resourceVersion?: string | undefined;
+  readonly generation?: number | undefined;
   readonly deletionTimestamp?: string | undefined;
   readonly deletionGracePeriodSeconds?: number | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;

@@ -19,9 +19,11 @@ export interface Kind {
   readonly storagePath: string;
   /** Whether an update may leave out the resourceVersion and then overwrites whatever there is. */
   readonly allowUnconditionalUpdate: boolean;
+  /** Whether `metadata.generation` counts the changes of all but the annotations. */
+  readonly hasGeneration?: true;
   readonly shape: Struct;
-  /** What is wrong beyond the shape and the metadata. */
-  misfits(draft: Draft): Cause[];
+  /** What is wrong beyond the shape and the metadata; `before` is what an update replaces. */
+  misfits(draft: Draft, before?: Draft): Cause[];
 }
 
 /** The `apiVersion` of a kind's objects. */

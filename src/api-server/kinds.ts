@@ -1,8 +1,10 @@
 /** The table of the kinds that the server serves: one more kind is one more row. */
 
+import { endpointSliceKind } from "./endpoint-slices.ts";
 import { endpointsKind } from "./endpoints.ts";
 import type { Kind } from "./kind.ts";
 import { leaseKind } from "./leases.ts";
+import { serviceKind } from "./services.ts";
 
 export interface KindOptions {
   /**
@@ -13,5 +15,6 @@ export interface KindOptions {
 }
 
 export function kindsOf(options: KindOptions): readonly Kind[] {
-  return [leaseKind(options.coordinatedLeaderElection ?? false), endpointsKind];
+  const leases = leaseKind(options.coordinatedLeaderElection ?? false);
+  return [leases, endpointsKind, endpointSliceKind, serviceKind];
 }

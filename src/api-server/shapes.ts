@@ -85,8 +85,8 @@ function structOf(shape: Struct, value: Json, place: Place, misfits: string[]): 
     // hasOwn, so that a field called "constructor" is not found on every object.
     const raw = Object.hasOwn(given, name) ? (given[name] ?? null) : null;
     const decoded = valueOf(field.shape, raw, inner, misfits);
-    const kept =
-      field.zero === undefined && isZero(field.shape, decoded) ? field.fallback : decoded;
+    // An empty list is none: it does not survive the storage of the real server.
+    const kept = field.zero !== "kept" && isZero(field.shape, decoded) ? field.fallback : decoded;
     if (kept !== undefined) result[name] = kept;
     else if (field.zero === "written") result[name] = zeroOf(field.shape, inner, misfits);
   }

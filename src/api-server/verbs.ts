@@ -72,7 +72,7 @@ export function create(ground: Ground, target: Target, draft: Draft, wallMs: num
   const version = parseVersion(draft.metadata.resourceVersion);
   const { namespace = "" } = target;
   if (!ground.namespaces.has(namespace)) return namespaceNotFound(namespace);
-  const made = newObject(ground, namespace, draft, wallMs);
+  const made = newObject(ground, { ...target, namespace }, draft, wallMs);
   const item = { ...target, namespace, name: made.metadata.name };
   const causes = [...metadataMisfits(made), ...target.kind.misfits(made)];
   if (causes.length > 0)
@@ -147,10 +147,10 @@ function replace(ground: Ground, target: ItemTarget, current: StoredObject, draf
   const causes = [
     ...updateMisfits(current.metadata, draft.metadata),
     ...metadataMisfits(draft),
-    ...target.kind.misfits(draft),
+    ...target.kind.misfits(draft, current),
   ];
   if (causes.length > 0) return invalid(target, causes);
-  const { uid, resourceVersion, creationTimestamp, namespace } = current.metadata;
+  const { uid, resourceVersion, creationTimestamp, namespace, generation = 0 } = current.metadata;
   const { deletionTimestamp, deletionGracePeriodSeconds } = current.metadata;
   const next: StoredObject = {
     ...draft,
@@ -160,6 +160,9 @@ function replace(ground: Ground, target: ItemTarget, current: StoredObject, draf
       namespace,
       uid,
       resourceVersion,
+      ...(target.kind.hasGeneration && {
+        generation: isAnother(draft, current) ? generation + 1 : generation,
+      }),
       creationTimestamp,
       deletionTimestamp,
       deletionGracePeriodSeconds,
@@ -174,7 +177,19 @@ function replace(ground: Ground, target: ItemTarget, current: StoredObject, draf
   return success(200, presented(target.kind, ground.objects.write(target.kind, next)));
 }
 
-function newObject(ground: Ground, namespace: string, draft: Draft, wallMs: number): StoredObject {
+/** Annotations alone are no new generation. */
+function isAnother(draft: Draft, current: StoredObject): boolean {
+  const { metadata, ...rest } = draft;
+  const { metadata: before, ...restBefore } = current;
+  return !isSame(rest, restBefore) || !isSame(metadata.labels, before.labels);
+}
+
+function newObject(
+  ground: Ground,
+  { kind, namespace }: Target & { readonly namespace: string },
+  draft: Draft,
+  wallMs: number,
+): StoredObject {
   const serial = ground.nextSerial();
   const { name = "", generateName } = draft.metadata;
   return {
@@ -185,6 +200,7 @@ function newObject(ground: Ground, namespace: string, draft: Draft, wallMs: numb
       namespace,
       uid: ground.uidOf(serial),
       resourceVersion: "",
+      ...(kind.hasGeneration && { generation: 1 }),
       creationTimestamp: wallText(wallMs),
       deletionTimestamp: undefined,
       deletionGracePeriodSeconds: undefined,

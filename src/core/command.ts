@@ -137,9 +137,12 @@ export function kill(command: Command): Effects {
 
 /** Passes a signal on to the command, if there is one. */
 export function forward(command: Command, signal: string): Effects {
-  const isAlive =
-    command.name === "starting" || command.name === "running" || command.name === "draining";
-  return isAlive ? [command, { type: "signal", signal }] : [command];
+  return isAlive(command) ? [command, { type: "signal", signal }] : [command];
+}
+
+/** Whether it was started, and has neither ended nor been killed. */
+export function isAlive({ name }: Command): boolean {
+  return name === "starting" || name === "running" || name === "draining";
 }
 
 /** Whether no process of the command can be left. */

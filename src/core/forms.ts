@@ -81,9 +81,22 @@ export const listenAddress: Form<Address> = {
   right: "must be an address to listen on, such as :9999 or 127.0.0.1:9999",
 };
 
-export const ipAddress: Form = {
-  read: (text) => (isIpv4(text) || isIpv6(text) ? text : undefined),
-  right: "must be one IPv4 or IPv6 address, such as 10.1.2.3",
+/** As `status.podIP` or, of a dual-stack pod, `status.podIPs` gives them. */
+export const ipAddresses: Form<readonly string[]> = {
+  read: (text) => {
+    const ips = text.split(",");
+    const families = ips.map((ip) => (isIpv4(ip) ? 4 : isIpv6(ip) ? 6 : undefined));
+    const isEach = !families.includes(undefined) && new Set(families).size === ips.length;
+    return isEach ? ips : undefined;
+  },
+  right:
+    "must be one IPv4 or IPv6 address, such as 10.1.2.3, or one of each with a comma between them",
+};
+
+/** A label's value, as the label `topology.kubernetes.io/zone` of a node has it. */
+export const zoneText: Form = {
+  read: (text) => (/^[a-z0-9A-Z]([-\w.]{0,61}[a-z0-9A-Z])?$/.test(text) ? text : undefined),
+  right: "must be the name of a zone: letters, digits, -, _ and ., at most 63 (a label's value)",
 };
 
 /** An array of core/v1 endpoint ports; members that we do not know are ignored, as in the original. */

@@ -3,7 +3,7 @@ import * as commands from "./command.ts";
 import * as elections from "./election.ts";
 import * as exits from "./exit.ts";
 import { note } from "./notes.ts";
-import type { Now, Report } from "./protocol.ts";
+import { later, type Now, type Report } from "./protocol.ts";
 import { end, exitNow, type Running, type Step } from "./term.ts";
 
 /** Signals that end the process: kubelet's, the terminal's, and what images set as STOPSIGNAL. */
@@ -14,7 +14,7 @@ export function heed(running: Running, report: Report, now: Now): Step {
   switch (report.type) {
     case "signalled":
       return shutdowns.includes(report.signal)
-        ? shutDown(running, report.signal)
+        ? shutDown(running, report.signal, now)
         : forwardSignal(running, report.signal);
     case "guardFired": {
       const [election, ...effects] = elections.forfeit(running.election, now);
@@ -31,14 +31,22 @@ export function heed(running: Running, report: Report, now: Now): Step {
   }
 }
 
-/** The first ends what is going on; further ones are passed on, and end a release that hangs. */
-function shutDown(running: Running, signal: string): Step {
+/**
+ * The first ends what is going on; further ones are passed on, and end a drain delay, or a release that
+ * hangs.
+ */
+function shutDown(running: Running, signal: string, now: Now): Step {
   const after = { how: "exitAsCommand", otherwise: exits.ofSignal(signal) } as const;
   const { ending, command } = running;
   const message = note("info", `received ${signal}`);
   if (ending === undefined) return [end(running, { signal }, after), message];
   const isFirst = ending.after.how === "rejoin";
   const leaving = isFirst ? { ...running, ending: { ...ending, after } } : running;
+  if (ending.stage === "withdrawing") {
+    // As if nobody had come for all of the delay.
+    const goneAt = later(now.instant, -running.settings.drainDelayMs);
+    return [{ ...running, ending: { ...ending, after, goneAt } }, message];
+  }
   if (!commands.isEmpty(command)) {
     const [forwarded, ...effects] = forwardSignal(leaving, signal);
     return [forwarded, message, ...effects];

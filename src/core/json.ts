@@ -30,6 +30,11 @@ export function refusal(status: number, body: string): string {
   return status === 401 ? `${said}: the API server does not accept our token` : said;
 }
 
+/** Whether resourceVersion `a` is newer than `b` (KEP-5504): digits of any length. */
+export function isNewer(a: string, b: string): boolean {
+  return a.length === b.length ? a > b : BigInt(a) > BigInt(b);
+}
+
 /** What stays the same of a problem when ports, times and names in its words change. */
 export function kindOf(problem: string): string {
   return problem.split(": ", 1)[0] ?? "";

@@ -179,11 +179,6 @@ export function recordKey(lease: Lease): string {
   ]);
 }
 
-/** Whether resourceVersion `a` is newer than `b` (KEP-5504): digits of any length. */
-export function isNewer(a: string, b: string): boolean {
-  return a.length === b.length ? a > b : BigInt(a) > BigInt(b);
-}
-
 /** The transition count of a record that another takes over, kept within int32 (O6). */
 export function nextTransitions(transitions: number): number {
   return transitions < int32Max ? transitions + 1 : int32Max;

@@ -113,10 +113,7 @@ function overview(running: Running, now: Now): object {
             endInMs: inMs(tenure.endAt),
           },
     command: command.name,
-    routing:
-      running.routing === undefined
-        ? null
-        : { service: running.routing.service.name, state: routings.stateOf(running.routing) },
+    routing: running.routing === undefined ? null : routings.stateOf(running.routing),
     api: {
       watch: watch.phase,
       readFailures: health.read.failures,

@@ -13,11 +13,12 @@ import { type Effect, note } from "./notes.ts";
 import { nothing, observe } from "./observe.ts";
 import { pageOf } from "./pages.ts";
 import type { Facts, Instant, Now, Order, Report } from "./protocol.ts";
+import type { Pod } from "./routing/objects.ts";
 import * as routings from "./routing.ts";
 import { isEnabled, readSettings, type Settings } from "./settings.ts";
 import { settle } from "./settle.ts";
 import * as statuses from "./status.ts";
-import type { Running } from "./term.ts";
+import { askAt, type Running } from "./term.ts";
 
 /** Opaque to a host. */
 export type Program = Passing | Running | Finished;
@@ -83,13 +84,15 @@ export function step(program: Program, report: Report, now: Now): Step {
 export function wakeAt(program: Program): Instant | undefined {
   if (program.name !== "running") return undefined;
   const { election, command, routing, status, ending } = program;
-  const tenure = ending === undefined ? elections.tenure(election) : undefined;
+  const mayRunOn = ending === undefined || ending.stage === "withdrawing";
+  const tenure = mayRunOn ? elections.tenure(election) : undefined;
   const instants = [
     elections.wakeAt(election),
     commands.wakeAt(command),
     routing && routings.wakeAt(routing),
     status && statuses.wakeAt(status),
     tenure?.stopAt,
+    askAt(program),
   ];
   return instants.reduce((a, b) => (a === undefined || (b !== undefined && b < a) ? b : a));
 }
@@ -163,7 +166,7 @@ function join(
     log,
     election: election[0],
     command: commands.idle,
-    ...(settings.service && { routing: routings.begin(settings.service) }),
+    ...(settings.service && { routing: routings.begin(settings.service, podOf(facts, lock)) }),
     ...(status && { status: status[0] }),
     startFailures: 0,
     isGuardLost: false,
@@ -179,6 +182,12 @@ function join(
   const [, ...statusEffects] = status ?? [undefined];
   const [, ...electionEffects] = election;
   return [running, hello, ...statusEffects, ...electionEffects];
+}
+
+/** A pod is in the namespace of the Lease, as far as anybody can tell. */
+function podOf({ podName, podUid }: Facts, { namespace }: Settings["lock"]): Pod | undefined {
+  const isKnown = podName !== undefined && podUid !== undefined;
+  return isKnown ? { namespace, name: podName, uid: podUid } : undefined;
 }
 
 /** Every room takes the report. */

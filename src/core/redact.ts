@@ -2,7 +2,7 @@
  * Nothing secret enters the program, so nothing secret is in its log, its status or a recording.
  *
  * A host passes its facts and every report through here. What the program decides is the same with
- * and without: a Lease or Endpoints object stays as it is, byte for byte, because it is written back;
+ * and without: a Lease or what routes a Service stays as it is, byte for byte, because it is written back;
  * of every other answer only what the program looks at is kept, cut and without secrets. Every
  * pattern takes time linear in the text, which a stranger may have written.
  */
@@ -21,7 +21,7 @@ const longCharacters = 16;
 const leastCharacters = 4;
 
 /** The objects that an election reads and writes. They are no place for secrets. */
-const ownKinds: ReadonlySet<unknown> = new Set(["Lease", "Endpoints"]);
+const ownKinds: ReadonlySet<unknown> = new Set(["Lease", "Endpoints", "EndpointSlice"]);
 
 const value = `(?:"[^"]*"?|'[^']*'?|[^\\s"'&,;}]+)`;
 const longValue = `(?:"[^"]*"?|'[^']*'?|[^\\s"'&,;}]{12,})`;
@@ -133,11 +133,13 @@ function outline(object: JsonObject, secrets: readonly string[]): JsonObject {
     const text = object[name];
     return typeof text === "string" ? [[name, told(text, secrets)]] : [];
   });
-  const { code, metadata } = object;
+  const { code, kind, metadata, spec } = object;
+  const selector = kind === "Service" ? asObject(asObject(spec)?.["selector"]) : undefined;
   return {
     ...(Object.fromEntries(texts) as JsonObject),
     ...(typeof code === "number" && { code }),
     ...(asObject(metadata) && { metadata: {} }),
+    ...(selector && { spec: { selector } }),
   };
 }
 

@@ -1,129 +1,116 @@
 /**
- * The Service's Endpoints: they name the leader's pod while it leads, and nobody after.
+ * Where a Service without selector points: at the leader's pod while it leads, and at nobody after.
  *
- * Every write is a compare-and-swap on the object as it was read, so it never overwrites what is
- * newer (S11); the annotation with the term's mark tells ours from another's. A write that fails or is
- * slow delays neither the command by more than 5 s nor the release by more than 2 s.
+ *     idle ──point──▶ pointing ──withdraw──▶ withdrawing ──gone, or given up──▶ idle
+ *
+ * Each object that may route the Service is held to what it shall say now: read, compared, and written
+ * where it differs, by a compare-and-swap on the object as it was read, so that nothing newer is ever
+ * overwritten (S11). It is an EndpointSlice per address family, or the older Endpoints; never both,
+ * because Kubernetes copies Endpoints into slices of their own: what is not used is emptied first.
+ * Nothing here delays the command by more than 5 s, or the release by more than 2 s (S5).
  */
-import { asObject, type JsonObject, kindOf, parseJson, refusal } from "./json.ts";
-import { type Effect, note } from "./notes.ts";
-import { type Instant, later, type Method, type Now, type Report } from "./protocol.ts";
+import type { JsonObject } from "./json.ts";
+import { note } from "./notes.ts";
+import { type Instant, later, type Now, type Report } from "./protocol.ts";
+import {
+  abandonment,
+  complain,
+  each,
+  type Effects,
+  enter,
+  type Idle,
+  listen,
+  look,
+  replaced,
+  type Routing,
+  type Withdrawing,
+  write,
+} from "./routing/exchange.ts";
+import * as objects from "./routing/objects.ts";
+import type { Goal, Pod } from "./routing/objects.ts";
+import * as targets from "./routing/target.ts";
+import type { Target } from "./routing/target.ts";
+import { choose, isUsed, managerOf } from "./routing/way.ts";
 import type { Service } from "./settings.ts";
 
-export interface Routing {
-  readonly service: Service;
-  /** How many exchanges there were: the next id. */
-  readonly exchanges: number;
-  readonly phase: Idle | Publishing | Published | Withdrawing;
-}
+export type { Routing };
 
-interface Idle {
-  readonly name: "idle";
-}
-
-interface Publishing {
-  readonly name: "publishing";
-  readonly mark: string;
-  /** From here the command starts without. */
-  readonly giveUpAt: Instant;
-  readonly isLate: boolean;
-  readonly asking: Asking;
-  /** The kind of the last problem that was told, so that it is told once. */
-  readonly trouble?: string;
-}
-
-interface Published {
-  readonly name: "published";
-  readonly mark: string;
-}
-
-interface Withdrawing {
-  readonly name: "withdrawing";
-  readonly mark: string;
-  readonly giveUpAt: Instant;
-  readonly asking: Asking;
-}
-
-type Asking =
-  | { readonly what: "reading" | "writing" | "settling"; readonly id: string }
-  | { readonly what: "pausing"; readonly dueAt: Instant };
-
-type Effects = readonly [Routing, ...Effect[]];
-type Outcome = Extract<Report, { type: "answered" | "unanswered" }>;
-
-const publishMs = 5000;
+const pointMs = 5000;
 const withdrawMs = 2000;
-const requestMs = 1500;
 const retryMs = 500;
 const rareMs = 5000;
-/** Somebody else writes too: no race as fast as the network allows. */
-const conflictPauseMs = 50;
 const idle: Idle = { name: "idle" };
-const left = note("warn", "the Endpoints were not withdrawn: the next leader overwrites them");
-const managed = "managed";
-const selectorNote = note(
-  "error",
-  "the Endpoints are the endpoint controller's: remove the Service's selector, or it overwrites ours",
-);
-const markAnnotation = "k8s-await-election/term";
+const managed =
+  "the Service has a selector, so Kubernetes routes it: nothing is written until the selector is gone";
+const left = note("warn", "the Service still points here: the next leader overwrites it");
 
-export function begin(service: Service): Routing {
-  return { service, exchanges: 0, phase: { name: "idle" } };
+export function begin(service: Service, pod?: Pod): Routing {
+  return { service, ...(pod && { pod }), exchanges: 0, targets: [], phase: idle };
 }
 
-/** Points the Service at this pod, for the term with this mark. */
-export function publish(routing: Routing, mark: string, now: Now): Effects {
-  const giveUpAt = later(now.instant, publishMs);
-  const asking = { what: "pausing", dueAt: now.instant } as const;
-  return read(routing, { name: "publishing", mark, giveUpAt, isLate: false, asking });
-}
-
-/** Takes this pod out again, if it is still there by our own write. */
-export function withdraw(routing: Routing, now: Now): Effects {
-  const { phase } = routing;
-  if (phase.name === "idle" || phase.name === "withdrawing") return [routing];
-  const giveUpAt = later(now.instant, withdrawMs);
-  const { mark } = phase;
-  // A write that is under way may still be applied: what it does is waited for, and then undone.
-  if (phase.name === "publishing" && phase.asking.what === "writing") {
-    const asking = { what: "settling", id: phase.asking.id } as const;
-    return [enter(routing, { name: "withdrawing", mark, giveUpAt, asking })];
+/** Points the Service at this pod, for the term of this goal; again, where its readiness changed. */
+export function point(routing: Routing, goal: Goal, now: Now): Effects {
+  const { phase, targets: known } = routing;
+  const at = now.instant;
+  if (phase.name === "pointing") {
+    if (phase.goal.isReady === goal.isReady) return [routing];
+    const hurried = known.map((target) => targets.hurried(target, at));
+    return pursue(
+      enter({ ...routing, targets: hurried }, { ...phase, goal, isDone: false }),
+      true,
+      now,
+    );
   }
-  const asking = { what: "pausing", dueAt: now.instant } as const;
-  const abandoned = phase.name === "publishing" ? abandonment(phase.asking) : [];
-  const [reading, ...orders] = read(routing, { name: "withdrawing", mark, giveUpAt, asking });
-  return [reading, ...abandoned, ...orders];
+  const fresh = objects.names.map((name, index) => targets.anew(name, known[index], at));
+  const giveUpAt = later(at, pointMs);
+  const pointing = { name: "pointing", goal, giveUpAt, isAwaited: true, isDone: false } as const;
+  return pursue(enter({ ...routing, targets: fresh }, pointing), true, now);
 }
 
-/** Takes any report; nothing is published while `mayPublish` is false (S11). */
+/** Takes this pod out again, where it is there by our own write; slices may announce it before. */
+export function withdraw(routing: Routing, isAnnounced: boolean, now: Now): Effects {
+  const { phase, targets: known } = routing;
+  if (phase.name !== "pointing") return [routing];
+  // A read may hang. A write that is under way may still be applied: its end is waited for.
+  const abandoned = known.flatMap(({ stream, asking }) => [
+    ...(stream === undefined ? [] : [abandonment(stream)]),
+    ...(asking?.what === "reading" ? [abandonment(asking.id)] : []),
+  ]);
+  const withdrawing: Withdrawing = {
+    name: "withdrawing",
+    goal: phase.goal,
+    giveUpAt: later(now.instant, withdrawMs),
+    announcing: isAnnounced ? objects.families : [],
+  };
+  const alone = known.map((target) => targets.hurried(targets.alone(target), now.instant));
+  const [next, ...effects] = remove(enter({ ...routing, targets: alone }, withdrawing), now);
+  return [next, ...abandoned, ...effects];
+}
+
+/** Takes any report; nothing is written that names us while `mayPublish` is false (S11). */
 export function step(routing: Routing, report: Report, mayPublish: boolean, now: Now): Effects {
-  const { phase } = routing;
-  if (phase.name === "idle" || phase.name === "published") return [routing];
-  if (now.instant >= phase.giveUpAt) {
-    if (phase.name === "withdrawing")
-      return [enter(routing, idle), ...abandonment(phase.asking), left];
-    if (!phase.isLate)
-      return proceed(enter(routing, { ...phase, isLate: true }), report, mayPublish, now);
-  }
-  return proceed(routing, report, mayPublish, now);
+  if (routing.phase.name === "idle") return [routing];
+  const [heard, ...told] = hear(routing, report, now);
+  const due = wakeAt(heard);
+  if (heard === routing && (due === undefined || now.instant < due)) return [routing];
+  const isEnding = heard.phase.name === "withdrawing";
+  const [next, ...effects] = isEnding ? remove(heard, now) : pursue(heard, mayPublish, now);
+  return [next, ...told, ...effects];
 }
 
-export function wakeAt({ phase }: Routing): Instant | undefined {
-  if (phase.name === "idle" || phase.name === "published") return undefined;
-  const giveUpAt = phase.name === "publishing" && phase.isLate ? undefined : phase.giveUpAt;
-  const dueAt = phase.asking.what === "pausing" ? phase.asking.dueAt : undefined;
-  if (giveUpAt === undefined || dueAt === undefined) return giveUpAt ?? dueAt;
-  return dueAt < giveUpAt ? dueAt : giveUpAt;
+export function wakeAt({ phase, targets: all }: Routing): Instant | undefined {
+  if (phase.name === "idle") return undefined;
+  const isEnding = phase.name === "withdrawing";
+  const isHasty = isEnding || phase.isAwaited;
+  const instants = all.map((it) => (isEnding && !it.mayNameUs ? undefined : targets.wakeAt(it)));
+  return [isHasty ? phase.giveUpAt : undefined, ...instants].reduce((a, b) =>
+    a === undefined || (b !== undefined && b < a) ? b : a,
+  );
 }
 
 /** Whether the command need not wait any longer for its traffic. */
 export function isSettled({ phase }: Routing): boolean {
-  return phase.name !== "publishing" || phase.isLate;
-}
-
-/** For who asks what is so. */
-export function stateOf({ phase }: Routing): Routing["phase"]["name"] {
-  return phase.name;
+  return phase.name !== "pointing" || !phase.isAwaited;
 }
 
 /** Whether nothing of ours is left to withdraw. */
@@ -131,166 +118,168 @@ export function isIdle({ phase }: Routing): boolean {
   return phase.name === "idle";
 }
 
-function proceed(routing: Routing, report: Report, mayPublish: boolean, now: Now): Effects {
+/** For who asks what is so. */
+export function stateOf({ phase, service }: Routing): object {
+  const isPointing = phase.name === "pointing";
+  const state = !isPointing ? phase.name : phase.isDone ? "published" : "publishing";
+  return { service: service.name, by: (isPointing && phase.way) || null, state };
+}
+
+/** Every target takes the report, and a new kind of problem is told. */
+function hear(routing: Routing, report: Report, now: Now): Effects {
   const { phase } = routing;
-  if (phase.name !== "publishing" && phase.name !== "withdrawing") return [routing];
-  const { asking } = phase;
-  const isStopped = phase.name === "publishing" && !mayPublish;
-  if (asking.what === "pausing") {
-    return isStopped || now.instant < asking.dueAt ? [routing] : read(routing, phase);
+  const isRare = phase.name === "pointing" && !phase.isAwaited;
+  for (const target of routing.targets) {
+    const heard = targets.hear(target, report, isRare ? rareMs : retryMs, now);
+    if (heard === target) continue;
+    const isFailed = phase.name === "pointing" && heard.found.how === "unknown";
+    return isFailed ? complain(routing, heard) : [replaced(routing, heard)];
   }
-  if (report.type !== "answered" && report.type !== "unanswered") return [routing];
-  if (report.id !== asking.id) return [routing];
-  if (asking.what === "settling") return read(routing, phase);
-  const isFound = report.type === "answered" && report.status === 200;
-  if (asking.what === "writing") return written(routing, phase, report, now);
-  if (isFound) return isStopped ? [routing] : write(routing, phase, report.body, now);
-  const isMissing = report.type === "answered" && report.status === 404;
-  if (isMissing && phase.name === "withdrawing") return [enter(routing, idle)];
-  if (isMissing) return isStopped ? [routing] : write(routing, phase, undefined, now);
-  return pause(routing, phase, report, now);
+  return [routing];
 }
 
-/** Puts the address in, or takes it out where it is ours: on the very object that was read. */
-function write(
+/** Looks at what is unknown or due, and writes what differs. */
+function pursue(from: Routing, mayPublish: boolean, now: Now): Effects {
+  const { phase } = from;
+  if (phase.name !== "pointing") return [from];
+  const isAwaited = phase.isAwaited && now.instant < phase.giveUpAt;
+  const due = enter(from, { ...phase, isAwaited });
+  const [routing, ...looks] = look(due, due.targets, now);
+  const isKnown = routing.targets.every(({ found }) => found.how !== "unknown");
+  if (!isKnown || !mayPublish) return [routing, ...looks];
+  const manager = managerOf(routing.targets);
+  const [next, ...effects] =
+    manager === undefined ? route(routing, now) : refuse(routing, manager, now);
+  return [next, ...looks, ...effects];
+}
+
+/** First nobody is named where nobody shall be, and then we are named where we shall be. */
+function route(from: Routing, now: Now): Effects {
+  const { phase } = from;
+  if (phase.name !== "pointing") return [from];
+  const way = choose(from, from.targets, phase.way);
+  const changes = from.targets.flatMap((target) => {
+    const { name, found } = target;
+    if (name === "service") return [];
+    const namesUs = isUsed(from, name, way);
+    const object = found.how === "present" ? found.object : undefined;
+    const wish = objects.wanted(from, name, namesUs ? phase.goal : undefined);
+    const isRight = namesUs
+      ? object !== undefined && objects.covers(object, wish)
+      : object === undefined || !objects.isFilled(name, object);
+    return isRight ? [] : [{ target, namesUs, wish }];
+  });
+  const first = changes.some(({ namesUs }) => !namesUs)
+    ? changes.filter(({ namesUs }) => !namesUs)
+    : changes;
+  const decided = enter(from, { ...phase, way });
+  if (first.length === 0) return arrive(decided, now);
+  return each(decided, first, (routing, { target, namesUs, wish }) =>
+    change(routing, target, wish, namesUs, now),
+  );
+}
+
+function change(
   routing: Routing,
-  phase: Publishing | Withdrawing,
-  text: string | undefined,
+  target: Target,
+  wish: JsonObject,
+  namesUs: boolean,
   now: Now,
 ): Effects {
-  const found = text === undefined ? {} : endpointsIn(text);
-  if (found === undefined) return [pausing(routing, phase, later(now.instant, retryMs))];
-  if (phase.name === "withdrawing" && markOf(found) !== phase.mark) return [enter(routing, idle)];
-  const object =
-    phase.name === "publishing" ? published(routing, found, phase.mark) : emptied(found);
-  const method = text === undefined ? "POST" : "PUT";
-  const content = { method, body: JSON.stringify(object) } as const;
-  if (phase.name === "withdrawing" || !isManaged(found) || phase.trouble === managed) {
-    return ask(routing, phase, "writing", content);
+  const { phase } = routing;
+  if (target.asking !== undefined || phase.name !== "pointing") return [routing];
+  if (target.found.how === "denied") {
+    const again = targets.forgotten(target, later(now.instant, rareMs));
+    return complain(enter(routing, { ...phase, isAwaited: false, isDone: false }), again);
   }
-  return [...ask(routing, { ...phase, trouble: managed }, "writing", content), selectorNote];
-}
-
-function written(
-  routing: Routing,
-  phase: Publishing | Withdrawing,
-  outcome: Outcome,
-  now: Now,
-): Effects {
-  const status = outcome.type === "answered" ? outcome.status : 0;
-  if (status === 409) return [pausing(routing, phase, later(now.instant, conflictPauseMs))];
-  if (status !== 200 && status !== 201) return pause(routing, phase, outcome, now);
-  if (phase.name === "withdrawing")
-    return [enter(routing, idle), note("debug", "withdrew the Endpoints")];
-  return [
-    enter(routing, { name: "published", mark: phase.mark }),
-    note("info", "the Service points here", {
-      service: routing.service.name,
-      ip: routing.service.podIp,
-    }),
-  ];
-}
-
-/** Tries again later; a refusal will not change soon, so the command need not wait for it. */
-function pause(
-  routing: Routing,
-  phase: Publishing | Withdrawing,
-  outcome: Outcome,
-  now: Now,
-): Effects {
-  const denied = outcome.type === "answered" && outcome.status >= 400 && outcome.status < 429;
-  if (phase.name === "withdrawing") {
-    return denied
-      ? [enter(routing, idle), left]
-      : [pausing(routing, phase, later(now.instant, retryMs))];
+  if (now.instant < target.writeAt) {
+    return [replaced(routing, { ...target, dueAt: target.writeAt })];
   }
-  const problem =
-    outcome.type === "answered" ? refusal(outcome.status, outcome.body) : outcome.error;
-  const isLate = phase.isLate || denied;
-  const dueAt = later(now.instant, isLate ? rareMs : retryMs);
-  const told =
-    phase.trouble === kindOf(problem)
-      ? []
-      : [note("warn", "cannot write the Endpoints", { problem })];
-  return [pausing(routing, { ...phase, isLate, trouble: kindOf(problem) }, dueAt), ...told];
+  const writing = write(routing, target, wish, namesUs, now);
+  if (!phase.isDone) return writing;
+  const [next, ...effects] = writing;
+  const kind = objects.kindOf(target.name);
+  const told = note("info", `the ${kind} was changed by somebody else: writing it again`);
+  return [enter(next, { ...phase, isDone: false }), told, ...effects];
 }
 
-function read(routing: Routing, phase: Publishing | Withdrawing): Effects {
-  return ask(routing, phase, "reading", { method: "GET" });
+/** All is as it shall be; from now on changes are listened for. */
+function arrive(from: Routing, now: Now): Effects {
+  const { phase, service } = from;
+  if (phase.name !== "pointing") return [from];
+  const { goal, way = "" } = phase;
+  const message = goal.isReady ? "the Service points here" : "the Service knows us as not ready";
+  const values = { service: service.name, ip: service.podIps.join(), by: way };
+  const told = phase.isDone ? [] : [note("info", message, values)];
+  const settled = enter(from, { ...phase, isAwaited: false, isDone: true });
+  const [routing, ...streams] = each(settled, from.targets, (next, target) => {
+    const isListened = phase.way !== undefined && isUsed(from, target.name, phase.way);
+    return isListened ? listen(next, target, now) : [next];
+  });
+  return [routing, ...told, ...streams];
 }
 
-function ask(
-  routing: Routing,
-  phase: Publishing | Withdrawing,
-  what: "reading" | "writing",
-  content: { readonly method: Method; readonly body?: string },
-): Effects {
-  const { namespace, name } = routing.service;
-  const exchanges = routing.exchanges + 1;
-  const id = `route-${exchanges}`;
-  const all = `/api/v1/namespaces/${namespace}/endpoints`;
-  const path = content.method === "POST" ? all : `${all}/${name}`;
-  return [
-    { ...enter(routing, { ...phase, asking: { what, id } }), exchanges },
-    { type: "request", id, ...content, path, timeoutMs: requestMs },
-  ];
+/** Kubernetes' own controllers route this Service, to every pod that its selector finds. */
+function refuse(from: Routing, manager: Target, now: Now): Effects {
+  const { phase, service } = from;
+  if (phase.name !== "pointing") return [from];
+  const refused = enter(from, { ...phase, isAwaited: false, isDone: false });
+  const values = { service: service.name, seenBy: objects.kindOf(manager.name) };
+  const told = manager.told === managed ? [] : [note("error", managed, values)];
+  const silent = replaced(refused, { ...manager, told: managed });
+  const [routing, ...effects] = each(silent, ours(silent), (next, target) =>
+    clear(next, target, phase.goal, now),
+  );
+  return [routing, ...told, ...effects];
 }
 
-function pausing(routing: Routing, phase: Publishing | Withdrawing, dueAt: Instant): Routing {
-  return enter(routing, { ...phase, asking: { what: "pausing", dueAt } });
+/** Takes us out wherever we may be named. */
+function remove(from: Routing, now: Now): Effects {
+  const { phase } = from;
+  if (phase.name !== "withdrawing") return [from];
+  const doubtful = ours(from);
+  if (now.instant >= phase.giveUpAt) {
+    const asked = doubtful.flatMap(({ asking }) => (asking ? [abandonment(asking.id)] : []));
+    return [enter(from, idle), ...asked, left];
+  }
+  const [routing, ...effects] = each(from, doubtful, (next, target) =>
+    phase.announcing.includes(target.name)
+      ? announce(next, target, now)
+      : clear(next, target, phase.goal, now),
+  );
+  if (ours(routing).length > 0) return [routing, ...effects];
+  const isLeft = doubtful.some(({ found }) => found.how === "denied");
+  const told = isLeft ? left : note("debug", "the Service points here no more");
+  return [enter(routing, idle), ...effects, told];
 }
 
-function abandonment(asking: Asking): Effect[] {
-  return asking.what === "pausing" ? [] : [{ type: "abandon", id: asking.id }];
+function ours(routing: Routing): readonly Target[] {
+  return routing.targets.filter(({ mayNameUs }) => mayNameUs);
 }
 
-function enter(routing: Routing, phase: Routing["phase"]): Routing {
-  return { ...routing, phase };
+/** Once only, and only on what is known to be there: the removal does not depend on it. */
+function announce(routing: Routing, target: Target, now: Now): Effects {
+  const { phase } = routing;
+  const { name } = target;
+  if (target.asking !== undefined || phase.name !== "withdrawing") return [routing];
+  const announcing = phase.announcing.filter((it) => it !== name);
+  const next = enter(routing, { ...phase, announcing });
+  if (name === "service" || !isOurs(target, phase.goal))
+    return clear(next, target, phase.goal, now);
+  return write(next, target, objects.wanted(routing, name, phase.goal, true), true, now);
 }
 
-function published({ service }: Routing, found: JsonObject, mark: string): JsonObject {
-  const address = {
-    ip: service.podIp,
-    ...(service.nodeName === undefined ? {} : { nodeName: service.nodeName }),
-  };
-  const subsets = [{ addresses: [address], ports: service.ports }];
-  return edited(found, { metadata: { name: service.name }, mark, subsets });
+/** Empties it, where it names us by our own write. */
+function clear(routing: Routing, target: Target, goal: Goal, now: Now): Effects {
+  const { name, found, asking } = target;
+  if (asking !== undefined || name === "service") return [routing];
+  if (found.how === "unknown") return look(routing, [target], now);
+  return isOurs(target, goal)
+    ? write(routing, target, objects.wanted(routing, name, undefined), true, now)
+    : [replaced(routing, { ...target, mayNameUs: false })];
 }
 
-function emptied(found: JsonObject): JsonObject {
-  return edited(found, { metadata: {}, mark: undefined, subsets: [] });
-}
-
-/** Labels and annotations of others stay (I12). */
-function edited(
-  found: JsonObject,
-  change: { metadata: JsonObject; mark: string | undefined; subsets: unknown },
-): JsonObject {
-  const metadata = { ...change.metadata, ...asObject(found["metadata"]) };
-  const annotations = { ...asObject(metadata["annotations"]), [markAnnotation]: change.mark };
-  return {
-    apiVersion: "v1",
-    kind: "Endpoints",
-    ...found,
-    metadata: { ...metadata, annotations },
-    subsets: change.subsets,
-  };
-}
-
-/** The object that was read, if it is one: a write without its version would overwrite anything. */
-function endpointsIn(text: string): JsonObject | undefined {
-  const object = asObject(parseJson(text));
-  const { uid, resourceVersion } = { ...asObject(object?.["metadata"]) };
-  const isWhole = [uid, resourceVersion].every((it) => typeof it === "string" && it !== "");
-  return object?.["kind"] === "Endpoints" && isWhole ? object : undefined;
-}
-
-/** The endpoint controller marks what it writes for a Service with a selector (Kubernetes 1.33). */
-function isManaged(found: JsonObject): boolean {
-  const labels = asObject(asObject(found["metadata"])?.["labels"]);
-  return labels?.["endpoints.kubernetes.io/managed-by"] === "endpoint-controller";
-}
-
-function markOf(found: JsonObject): unknown {
-  return asObject(asObject(found["metadata"])?.["annotations"])?.[markAnnotation];
+function isOurs({ name, found }: Target, { mark }: Goal): boolean {
+  if (found.how !== "present" || !objects.isFilled(name, found.object)) return false;
+  return objects.markOf(found.object) === mark;
 }

@@ -13,11 +13,12 @@ import {
   flagText,
   type Form,
   identityText,
-  ipAddress,
+  ipAddresses,
   listenAddress,
   longestSeconds,
   portsJson,
   wholeSeconds,
+  zoneText,
 } from "./forms.ts";
 import type { LogSettings } from "./log.ts";
 import { deriveTiming, type Durations, type Timing, timingMisfits } from "./timing.ts";
@@ -29,6 +30,8 @@ export interface Settings {
   readonly identity: string;
   readonly timing: Timing;
   readonly stopTimeoutMs: number;
+  /** From the withdrawal of the traffic to the signal that stops the command; part of the above. */
+  readonly drainDelayMs: number;
   readonly onLoss: "rejoin" | "exit";
   /** Refuses to run where the promise would rest on luck. */
   readonly strict: boolean;
@@ -36,12 +39,16 @@ export interface Settings {
   readonly service?: Service;
 }
 
-/** The Service whose Endpoints the leader keeps. */
+/** The Service without selector that points at the leader. */
 export interface Service {
   readonly name: string;
   readonly namespace: string;
-  readonly podIp: string;
+  /** The kind of the objects that route it. */
+  readonly kind: "auto" | "endpointslice" | "endpoints";
+  /** At least one, and at most one of each family. */
+  readonly podIps: readonly string[];
   readonly nodeName?: string;
+  readonly zone?: string;
   readonly ports: readonly EndpointPort[];
 }
 
@@ -92,13 +99,15 @@ export function readSettings(variables: Readonly<Record<string, string>>): Readi
     renewDeadlineSeconds: page.lenientSeconds("RENEW_DEADLINE", 10),
     retrySeconds: page.lenientSeconds("RETRY_PERIOD", 2),
   };
+  const stopTimeout = page.seconds("STOP_TIMEOUT") ?? 25;
   const takeoverDelay = page.seconds("TAKEOVER_DELAY");
   const settings: Settings = {
     name: page.required("NAME"),
     lock: { namespace, name: page.required("LOCK_NAME", dnsName) },
     identity: page.required("IDENTITY", identityText),
     timing: deriveTiming(durations, takeoverDelay === undefined ? undefined : takeoverDelay * 1000),
-    stopTimeoutMs: (page.seconds("STOP_TIMEOUT") ?? 25) * 1000,
+    stopTimeoutMs: stopTimeout * 1000,
+    drainDelayMs: readDrainDelay(page, stopTimeout) * 1000,
     onLoss: page.choice("ON_LOSS", ["rejoin", "exit"], "rejoin"),
     strict: page.flag("STRICT"),
     ...optional("status", page.parsed("STATUS_ENDPOINT", listenAddress)),
@@ -194,20 +203,39 @@ class Page {
   }
 }
 
+/** The command gets what is left of the stop timeout, which must be something. */
+function readDrainDelay(page: Page, stopTimeout: number): number {
+  const delay = page.seconds("DRAIN_DELAY") ?? 0;
+  if (delay > 0 && !(delay < stopTimeout)) {
+    const right = `must be less than ${prefix}STOP_TIMEOUT, which is ${stopTimeout} and contains it`;
+    page.misfit("DRAIN_DELAY", String(delay), right);
+  }
+  return delay;
+}
+
 function readService(page: Page, lockNamespace: string): Service | undefined {
   const name = page.parsed("SERVICE_NAME", dnsLabel);
   const namespace = page.parsed("SERVICE_NAMESPACE", dnsLabel) ?? lockNamespace;
   const nodeName = page.parsed("NODE_NAME", dnsName);
-  const podIp = page.parsed("POD_IP", ipAddress);
+  const podIps = page.parsed("POD_IP", ipAddresses);
+  const zone = page.parsed("ZONE", zoneText);
+  const kind = page.choice("SERVICE_KIND", ["auto", "endpointslice", "endpoints"], "auto");
   const ports = page.parsed("SERVICE_PORTS_JSON", portsJson);
-  if (page.text("SERVICE_NAME") === undefined) return undefined;
+  if (page.text("SERVICE_NAME") === undefined) {
+    if (page.text("DRAIN_DELAY") !== undefined) {
+      const needed = `${prefix}SERVICE_NAME is not set: there is no traffic to withdraw`;
+      page.warnings.push(`${prefix}DRAIN_DELAY has no effect, because ${needed}`);
+    }
+    return undefined;
+  }
   for (const needed of ["POD_IP", "SERVICE_PORTS_JSON"]) {
     if (page.text(needed) === undefined) {
       page.misfits.push(`${prefix}${needed} is not set, and ${prefix}SERVICE_NAME needs it`);
     }
   }
-  if (name === undefined || podIp === undefined || ports === undefined) return undefined;
-  return { name, namespace, podIp, ports, ...optional("nodeName", nodeName) };
+  if (name === undefined || podIps === undefined || ports === undefined) return undefined;
+  const node = { ...optional("nodeName", nodeName), ...optional("zone", zone) };
+  return { name, namespace, kind, podIps, ports, ...node };
 }
 
 function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {

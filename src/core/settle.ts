@@ -9,10 +9,10 @@ import * as elections from "./election.ts";
 import * as exits from "./exit.ts";
 import { heed } from "./heed.ts";
 import { note } from "./notes.ts";
-import { InvariantError, type Now, type Report } from "./protocol.ts";
+import { InvariantError, later, type Now, type Report } from "./protocol.ts";
 import * as routings from "./routing.ts";
 import type { Settings } from "./settings.ts";
-import { type After, end, exitNow, type Running, type Step } from "./term.ts";
+import { type After, askAt, end, exitNow, type Running, type Step } from "./term.ts";
 
 type Rule = (running: Running, now: Now) => Step | undefined;
 
@@ -24,6 +24,8 @@ const rules: readonly Rule[] = [
   noticeLoss,
   noticeDelay,
   noticePreference,
+  withdrawFirst,
+  endDelay,
   stopCommand,
   startCommand,
   prolongCommand,
@@ -89,7 +91,8 @@ function openTerm(running: Running, now: Now): Step | undefined {
   });
   const opened = { ...running, term };
   if (running.routing === undefined || running.ending !== undefined) return [opened, message];
-  const [routing, ...effects] = routings.publish(running.routing, term.mark, now);
+  const goal = { mark: term.mark, isReady: true };
+  const [routing, ...effects] = routings.point(running.routing, goal, now);
   return [{ ...opened, routing }, message, ...effects];
 }
 
@@ -141,13 +144,46 @@ function noticePreference(running: Running): Step | undefined {
   ];
 }
 
+/** With a drain delay the command runs on while its last clients leave, but never beyond G. */
+function withdrawFirst(running: Running, now: Now): Step | undefined {
+  const { ending, settings, command, election } = running;
+  if (ending?.stage !== "asked" || ending.ask === "kill" || settings.drainDelayMs === 0) {
+    return undefined;
+  }
+  const tenure = elections.tenure(election);
+  const mayRunOn = commands.isAlive(command) && tenure !== undefined && now.instant < tenure.stopAt;
+  if (running.routing === undefined || !mayRunOn) return undefined;
+  const [routing, ...effects] = routings.withdraw(running.routing, true, now);
+  const escalateAt = later(now.instant, settings.stopTimeoutMs);
+  return [
+    { ...running, routing, ending: { ...ending, stage: "withdrawing", escalateAt } },
+    ...effects,
+  ];
+}
+
+function endDelay(running: Running, now: Now): Step | undefined {
+  const { ending, routing, command, election } = running;
+  if (ending?.stage !== "withdrawing" || ending.ask === "kill") return undefined;
+  if (ending.goneAt === undefined && (routing === undefined || routings.isIdle(routing))) {
+    return [{ ...running, ending: { ...ending, goneAt: now.instant } }];
+  }
+  const { escalateAt = now.instant } = ending;
+  const dueAt = askAt(running) ?? now.instant;
+  const tenure = elections.tenure(election);
+  const isInTime = tenure !== undefined && now.instant < tenure.stopAt;
+  if (commands.isAlive(command) && isInTime && now.instant < dueAt) return undefined;
+  const leftMs = Math.max(0, escalateAt - now.instant);
+  const [asked, ...effects] = commands.drain(command, ending.ask.signal, leftMs, now);
+  return [{ ...running, command: asked, ending: { ...ending, stage: "stopping" } }, ...effects];
+}
+
 /** First the traffic goes, then the command is asked to stop. */
 function stopCommand(running: Running, now: Now): Step | undefined {
   const { ending, settings } = running;
   if (ending?.stage !== "asked") return undefined;
   const begun = { ...running, ending: { ...ending, stage: "stopping" as const } };
   const [routing, ...withdrawal] =
-    running.routing === undefined ? [undefined] : routings.withdraw(running.routing, now);
+    running.routing === undefined ? [undefined] : routings.withdraw(running.routing, false, now);
   const [command, ...effects] =
     ending.ask === "kill"
       ? commands.kill(running.command)

@@ -7,6 +7,7 @@ import * as exits from "./exit.ts";
 import type { LogSettings } from "./log.ts";
 import type { Effect } from "./notes.ts";
 import type { Observed } from "./observe.ts";
+import { type Instant, later } from "./protocol.ts";
 import type * as routings from "./routing.ts";
 import type { Settings } from "./settings.ts";
 import type { Status } from "./status.ts";
@@ -36,10 +37,15 @@ export interface Ending {
   readonly ask: { readonly signal: string } | "kill";
   readonly after: After;
   /**
-   * `asked`: nothing is done about it yet · `stopping`: the command was asked to stop, its traffic
-   * to be withdrawn · `releasing`: both are gone, and so goes the lease.
+   * `asked`: nothing is done about it yet · `withdrawing`: the traffic goes first, and the command
+   * runs on for the drain delay · `stopping`: the command was asked to stop, its traffic to be
+   * withdrawn · `releasing`: both are gone, and so goes the lease.
    */
-  readonly stage: "asked" | "stopping" | "releasing";
+  readonly stage: "asked" | "withdrawing" | "stopping" | "releasing";
+  /** The end of the stop timeout, of which the drain delay is a part. */
+  readonly escalateAt?: Instant;
+  /** Since when no traffic comes any more. */
+  readonly goneAt?: Instant;
   /** The lease was lost: there is nothing to release. */
   readonly isLost: boolean;
 }
@@ -58,6 +64,18 @@ export type Step = readonly [Running, ...Effect[]];
 export function end(running: Running, ask: Ending["ask"], after: After): Running {
   const stage = running.ending?.stage === "releasing" ? "releasing" : "asked";
   return { ...running, ending: { ask, after, stage, isLost: false } };
+}
+
+/** However long the withdrawal takes, the command gets some of the stop timeout. */
+const leastStopMs = 1000;
+
+/** When the command that runs on for the drain delay is asked to stop. */
+export function askAt({ ending, settings }: Running): Instant | undefined {
+  if (ending?.stage !== "withdrawing" || ending.escalateAt === undefined) return undefined;
+  const latest = later(ending.escalateAt, -leastStopMs);
+  const { goneAt = latest } = ending;
+  const delayed = later(goneAt, settings.drainDelayMs);
+  return delayed < latest ? delayed : latest;
 }
 
 /** Leaves as the ending says: with the command's own code where it has one. */

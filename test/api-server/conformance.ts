@@ -1,5 +1,5 @@
 /**
- * What a Kubernetes API server does with Leases and Endpoints, as far as this project depends on
+ * What a Kubernetes API server does with Leases and what routes a Service, as far as this project depends on
  * it. The same tests run against the embedded server and against a real kube-apiserver: they hold
  * facts, and where the embedded server differs it is wrong.
  */
@@ -7,10 +7,12 @@
 import { after, before, describe } from "node:test";
 import { coordinatedTests } from "./conformance-coordinated.ts";
 import { createTests } from "./conformance-create.ts";
+import { endpointSliceTests } from "./conformance-endpoint-slices.ts";
 import { endpointsFieldTests } from "./conformance-endpoints-fields.ts";
 import { leaseFieldTests } from "./conformance-lease-fields.ts";
 import { readTests } from "./conformance-read.ts";
 import { removeTests } from "./conformance-remove.ts";
+import { serviceTests } from "./conformance-services.ts";
 import { updateTests } from "./conformance-update.ts";
 import { watchTests } from "./conformance-watch.ts";
 import { type OpenServer, Room } from "./room.ts";
@@ -24,6 +26,8 @@ export function conformance(name: string, open: () => Promise<OpenServer>): void
     readTests,
     leaseFieldTests,
     endpointsFieldTests,
+    endpointSliceTests,
+    serviceTests,
     watchTests,
   ]);
 }

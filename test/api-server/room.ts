@@ -42,6 +42,14 @@ export class Room {
     return `/api/v1/namespaces/${this.server.namespace}/endpoints`;
   }
 
+  get endpointSlices(): string {
+    return `/apis/discovery.k8s.io/v1/namespaces/${this.server.namespace}/endpointslices`;
+  }
+
+  get services(): string {
+    return `/api/v1/namespaces/${this.server.namespace}/services`;
+  }
+
   /** A name that no other test uses. */
   name(): string {
     return `object-${++this.#count}`;
@@ -104,6 +112,19 @@ export function endpoints(
   metadata: ObjectInput = {},
 ): ObjectInput {
   return { apiVersion: "v1", kind: "Endpoints", metadata: { name, ...metadata }, subsets };
+}
+
+export function endpointSlice(
+  name: string,
+  content: ObjectInput,
+  metadata: ObjectInput = {},
+): ObjectInput {
+  return {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    metadata: { name, ...metadata },
+    ...content,
+  };
 }
 
 export function nameOf(object: ApiObject): string {

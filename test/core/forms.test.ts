@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { isIP } from "node:net";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { dnsLabel, dnsName, ipAddress, listenAddress, portsJson } from "../../src/core/forms.ts";
+import {
+  dnsLabel,
+  dnsName,
+  ipAddresses,
+  listenAddress,
+  portsJson,
+  zoneText,
+} from "../../src/core/forms.ts";
 
 const tcp = { port: 80, protocol: "TCP" };
 
@@ -97,7 +104,7 @@ for (const text of [
   "1:2:3:4:5:6:1.2.3.4",
   "FD00::A",
 ]) {
-  test(`ipAddress takes ${text}`, () => assert.equal(ipAddress.read(text), text));
+  test(`ipAddresses takes ${text}`, () => assert.deepEqual(ipAddresses.read(text), [text]));
 }
 
 for (const text of [
@@ -107,7 +114,11 @@ for (const text of [
   "10.1.2.256",
   "010.1.2.3",
   "10.1.2.3/24",
-  "10.1.2.3,fd00::7",
+  "10.1.2.3,10.1.2.4",
+  "fd00::7,fd00::8",
+  "10.1.2.3,fd00::7,10.1.2.4",
+  "10.1.2.3, fd00::7",
+  "10.1.2.3,",
   " 10.1.2.3",
   "10.1.2.3\n",
   "1::2::3",
@@ -122,12 +133,30 @@ for (const text of [
   "12345::",
   "host",
 ]) {
-  test(`ipAddress refuses ${JSON.stringify(text)}`, () => {
-    assert.equal(ipAddress.read(text), undefined);
+  test(`ipAddresses refuses ${JSON.stringify(text)}`, () => {
+    assert.equal(ipAddresses.read(text), undefined);
   });
 }
 
-test("ipAddress takes what Node takes for an address, but no zone", () => {
+test("ipAddresses takes one of each family, in the order given", () => {
+  for (const ips of [
+    ["10.1.2.3", "fd00::7"],
+    ["fd00::7", "10.1.2.3"],
+  ]) {
+    assert.deepEqual(ipAddresses.read(ips.join()), ips);
+  }
+});
+
+test("zoneText takes what a label of a node can say", () => {
+  for (const text of ["eu-west-1a", "Z", "a_b.c", "a".repeat(63)]) {
+    assert.equal(zoneText.read(text), text);
+  }
+  for (const text of ["-a", "a-", "a b", "a/b", "a".repeat(64), "a\n"]) {
+    assert.equal(zoneText.read(text), undefined, JSON.stringify(text));
+  }
+});
+
+test("ipAddresses takes what Node takes for an address, but no zone", () => {
   const part = fc.constantFrom(
     "0",
     "1",
@@ -149,7 +178,7 @@ test("ipAddress takes what Node takes for an address, but no zone", () => {
   );
   fc.assert(
     fc.property(text, (address) => {
-      assert.equal(ipAddress.read(address) !== undefined, isIP(address) !== 0, address);
+      assert.equal(ipAddresses.read(address) !== undefined, isIP(address) !== 0, address);
     }),
     { numRuns: 3000 },
   );

@@ -31,7 +31,7 @@ const foreign = leaseText({
   renewTime: timeText(9),
 });
 const endpoints =
-  '{"kind":"Endpoints","metadata":{"uid":"u","resourceVersion":"9","annotations":{"a":"b"}}}';
+  '{"kind":"EndpointSlice","metadata":{"uid":"u","resourceVersion":"9","annotations":{"a":"b"}}}';
 
 export class HostileWorld {
   program: Program;
@@ -42,6 +42,7 @@ export class HostileWorld {
   readonly #temper: Temper;
   readonly #requests = new Map<string, Request>();
   #watch: { readonly id: string; readonly isOpen: boolean } | undefined;
+  readonly #routeStreams = new Set<string>();
   #guardAt: number | undefined;
   #command: "none" | "starting" | "alive" | "dead" = "none";
   #isKilling = false;
@@ -94,6 +95,7 @@ export class HostileWorld {
     }
     const watch = this.#watch;
     if (watch !== undefined) events.push(() => this.#watched(watch.id, watch.isOpen));
+    for (const id of this.#routeStreams) events.push(() => this.#overheard(id));
     const at = this.#guardAt;
     if (at !== undefined) {
       events.push(...Array.from({ length: 4 }, () => () => this.#confirmGuard(at)));
@@ -215,6 +217,20 @@ export class HostileWorld {
     return { type: "line", id, text: `{"type":"${type}","object":${told === "" ? "1" : told}}` };
   }
 
+  #overheard(id: string): Report {
+    const choice = this.#pick(8);
+    if (choice > 2) {
+      const type = oneOf(this.#pick, ["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR", "X"]);
+      const object = this.#pick(2) === 0 ? endpoints : spoilt(endpoints, this.#pick);
+      return { type: "line", id, text: `{"type":"${type}","object":${object || "1"}}` };
+    }
+    if (choice === 0) return { type: "opened", id };
+    this.#routeStreams.delete(id);
+    return choice === 1
+      ? { type: "ended", id }
+      : { type: "answered", id, status: this.#status(), body: "" };
+  }
+
   #error(): string {
     const errors = ["timeout", "", "a: b: c", "x".repeat(300), "\u202e\n\u0000"];
     return this.#pick(2) === 0
@@ -253,15 +269,21 @@ export class HostileWorld {
   #carryOut(orders: readonly Order[]): void {
     for (const order of orders) {
       if (order.type === "request") this.#requests.set(order.id, order);
-      if (order.type === "watch") this.#watch = { id: order.id, isOpen: false };
+      if (order.type === "watch") this.#listen(order.id);
       if (order.type === "guard") this.#guardAt = order.at;
       if (order.type === "start") this.#command = "starting";
       if (order.type === "kill") this.#isKilling = true;
       if (order.type === "abandon") {
         this.#requests.delete(order.id);
+        this.#routeStreams.delete(order.id);
         if (this.#watch?.id === order.id) this.#watch = undefined;
       }
     }
+  }
+
+  #listen(id: string): void {
+    if (id.startsWith("route")) this.#routeStreams.add(id);
+    else this.#watch = { id, isOpen: false };
   }
 
   #pass(ms: number): void {

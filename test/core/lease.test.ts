@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
+import { isNewer } from "../../src/core/json.ts";
 import {
   claimBody,
   formatMark,
   formatMicroTime,
-  isNewer,
   isReleased,
   isReleaseOf,
   type Mark,

@@ -23,7 +23,7 @@ test("step() never throws, and reaches every phase of a life", () => {
   );
   const phases =
     "candidate claiming leading releasing idle arming starting running draining killing";
-  const others = "publishing published withdrawing finished";
+  const others = "pointing withdrawing finished";
   const orders = "request watch abandon guard start signal kill listen reply print exit";
   for (const word of `${phases} ${others} ${orders}`.split(" ")) {
     assert.ok(reached.has(word), `no sequence reached ${word}`);

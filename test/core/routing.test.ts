@@ -1,291 +1,260 @@
-/** The Endpoints of a Service, against a desk that holds one object and answers as it is told. */
+/** Where the Service points, against the embedded API server. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Effect } from "../../src/core/notes.ts";
-import { instant, type Now, type Order, type Report } from "../../src/core/protocol.ts";
 import * as routings from "../../src/core/routing.ts";
-import type { Service } from "../../src/core/settings.ts";
+import { Desk, mark, markAnnotation } from "./routing-desk.ts";
 
-const service: Service = {
-  name: "web",
-  namespace: "front",
-  podIp: "10.1.2.3",
-  nodeName: "node-1",
-  ports: [{ port: 80, protocol: "TCP" }],
-};
-const mark = "me/pod-1/t";
-const markAnnotation = "k8s-await-election/term";
-const mine = [
-  { addresses: [{ ip: "10.1.2.3", nodeName: "node-1" }], ports: [{ port: 80, protocol: "TCP" }] },
-];
+const reads = ["GET service", "GET endpoints", "GET ipv4", "GET ipv6"];
+const foreign = { subsets: [{ addresses: [{ ip: "10.9.9.9" }], ports: [{ port: 1 }] }] };
+const selector = { spec: { selector: { app: "web" }, ports: [{ port: 80 }] } };
 
-type Request = Extract<Order, { type: "request" }>;
-type Members = Record<string, unknown>;
-
-interface Content {
-  readonly metadata: Members & { readonly annotations: Members };
-  readonly subsets: unknown;
-}
-
-/** A routing whose effects are kept, and the request that waits for an answer. */
-class Desk {
-  routing = routings.begin(service);
-  effects: readonly Effect[] = [];
-  ms = 0;
-  mayPublish = true;
-
-  publish(): this {
-    return this.#keep(routings.publish(this.routing, mark, this.#now()));
-  }
-
-  withdraw(): this {
-    return this.#keep(routings.withdraw(this.routing, this.#now()));
-  }
-
-  answer(status: number, body: unknown = {}): this {
-    const text = typeof body === "string" ? body : JSON.stringify(body);
-    return this.report({ type: "answered", id: this.request.id, status, body: text });
-  }
-
-  report(report: Report): this {
-    return this.#keep(routings.step(this.routing, report, this.mayPublish, this.#now()));
-  }
-
-  /** To the next instant that the routing asks for. */
-  wake(): this {
-    this.ms = routings.wakeAt(this.routing) ?? assert.fail("it asks for no tick");
-    return this.report({ type: "tick" });
-  }
-
-  get request(): Request {
-    const found = this.effects.find((effect) => effect.type === "request");
-    return found ?? assert.fail(`no request among ${JSON.stringify(this.effects)}`);
-  }
-
-  get body(): Content {
-    return JSON.parse(this.request.body ?? "") as Content;
-  }
-
-  get told(): readonly string[] {
-    return this.effects.flatMap((effect) => (effect.type === "note" ? [effect.message] : []));
-  }
-
-  #now(): Now {
-    return { instant: instant(this.ms), wallMs: this.ms };
-  }
-
-  #keep([routing, ...effects]: readonly [routings.Routing, ...Effect[]]): this {
-    this.routing = routing;
-    this.effects = effects;
-    return this;
-  }
-}
-
-function endpoints(version: string, annotations: Members = {}, subsets: unknown = []): Members {
-  const metadata = {
-    name: "web",
-    uid: "uid-1",
-    resourceVersion: version,
-    labels: { owner: "helm" },
-    annotations: { note: "keep", ...annotations },
-  };
-  return { apiVersion: "v1", kind: "Endpoints", metadata, subsets };
-}
-
-const ours = endpoints("8", { [markAnnotation]: mark }, mine);
-
-function published(): Desk {
-  return new Desk().publish().answer(200, endpoints("7")).answer(200, ours);
-}
-
-test("publish() reads, and writes on the very object that it read (S11)", () => {
-  const desk = new Desk().publish();
-  assert.deepEqual(desk.request, {
-    type: "request",
-    id: "route-1",
-    method: "GET",
-    path: "/api/v1/namespaces/front/endpoints/web",
-    timeoutMs: 1500,
-  });
-  desk.answer(200, endpoints("7", {}, [{ addresses: [{ ip: "10.9.9.9" }] }]));
-  assert.equal(desk.request.method, "PUT");
-  const { metadata, subsets } = desk.body;
-  assert.deepEqual([metadata["resourceVersion"], metadata["uid"]], ["7", "uid-1"]);
-  assert.deepEqual(metadata["labels"], { owner: "helm" });
-  assert.deepEqual(metadata.annotations, { note: "keep", [markAnnotation]: mark });
-  assert.deepEqual(subsets, mine);
+test("point() writes one EndpointSlice that names the pod, and nothing else", () => {
+  const desk = new Desk({ zone: "z-1" }).point();
   assert.ok(!routings.isSettled(desk.routing), "the command waits for its traffic");
-  desk.answer(200, ours);
+  desk.run();
+  assert.deepEqual(desk.seen, [...reads, "POST ipv4"]);
+  const { metadata, ...content } = desk.bodies[0]!;
+  assert.deepEqual(metadata, {
+    name: "web-await-election-ipv4",
+    labels: {
+      "kubernetes.io/service-name": "web",
+      "endpointslice.kubernetes.io/managed-by": "k8s-await-election",
+    },
+    annotations: { [markAnnotation]: mark },
+  });
+  assert.deepEqual(content, {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    addressType: "IPv4",
+    endpoints: [
+      {
+        addresses: ["10.1.2.3"],
+        conditions: { ready: true, serving: true, terminating: false },
+        nodeName: "node-1",
+        zone: "z-1",
+        targetRef: { kind: "Pod", namespace: "front", name: "web-1", uid: "uid-1" },
+      },
+    ],
+    ports: [{ name: "http", port: 80, protocol: "TCP" }],
+  });
   assert.deepEqual(desk.told, ["the Service points here"]);
   assert.ok(routings.isSettled(desk.routing) && !routings.isIdle(desk.routing));
-  assert.equal(routings.wakeAt(desk.routing), undefined);
+  assert.deepEqual(desk.addresses(), ["ipv4 10.1.2.3"]);
 });
 
-test("publish() creates the Endpoints where there are none", () => {
-  const desk = new Desk().publish().answer(404);
-  assert.equal(desk.request.method, "POST");
-  assert.equal(desk.request.path, "/api/v1/namespaces/front/endpoints");
-  assert.deepEqual(desk.body, {
-    apiVersion: "v1",
-    kind: "Endpoints",
-    metadata: { name: "web", annotations: { [markAnnotation]: mark } },
-    subsets: mine,
+test("point() writes a slice for each family of a pod, and empties that of a family it has not", () => {
+  const desk = new Desk({ podIps: ["fd00::7", "10.1.2.3"] }).point().run();
+  assert.deepEqual(desk.addresses(), ["ipv4 10.1.2.3", "ipv6 fd00::7"]);
+  const single = new Desk({ podIps: ["fd00::8"] });
+  Object.assign(single, { store: desk.store });
+  single.point(true, "next/pod-2/t").run();
+  assert.deepEqual(single.addresses(), ["ipv6 fd00::8"]);
+});
+
+for (const [title, kind, denied] of [
+  ["asked to", "endpoints", undefined],
+  ["slices are denied", "auto", "endpointslices"],
+] as const) {
+  test(`point() writes Endpoints where ${title}, with the pod's first address`, () => {
+    const desk = new Desk({ kind, podIps: ["10.1.2.3", "fd00::7"] });
+    if (denied !== undefined) desk.store.deny({ resource: denied });
+    desk.point().run();
+    assert.deepEqual(desk.find("endpoints")?.subsets, [
+      {
+        addresses: [{ ip: "10.1.2.3", nodeName: "node-1" }],
+        ports: [{ name: "http", port: 80, protocol: "TCP" }],
+      },
+    ]);
+    assert.deepEqual(desk.addresses(), ["endpoints 10.1.2.3"]);
+    assert.deepEqual(desk.told, ["the Service points here"]);
   });
-  assert.ok(routings.isSettled(desk.answer(201, ours).routing));
+}
+
+for (const verb of ["create", "update"] as const) {
+  test(`point() turns to Endpoints where it may read slices and not ${verb} them`, () => {
+    const desk = new Desk();
+    if (verb === "update") desk.point(true, "old").run().withdraw().run();
+    desk.store.deny({ resource: "endpointslices", verb });
+    desk.point().run();
+    assert.deepEqual(desk.addresses(), ["endpoints 10.1.2.3"]);
+    desk.seen = [];
+    desk.withdraw().run().point().run();
+    assert.ok(!desk.seen.some((it) => it.endsWith("ipv4")), "the refusal is remembered");
+  });
+}
+
+test("point() stays with Endpoints in a term that finds another's, and then moves over", () => {
+  const desk = new Desk().put("endpoints", foreign).point().run();
+  assert.deepEqual(desk.addresses(), ["endpoints 10.1.2.3"]);
+  desk.pass(120_000);
+  assert.deepEqual(desk.addresses(), ["endpoints 10.1.2.3"], "for the whole term");
+  desk.withdraw().run().point(true, "second").run();
+  assert.deepEqual(desk.addresses(), ["ipv4 10.1.2.3"]);
 });
 
-test("publish() reads again after a conflict (X10)", () => {
-  const desk = new Desk().publish().answer(200, endpoints("7")).answer(409).wake();
-  assert.equal(desk.request.method, "GET");
-  desk.answer(200, endpoints("9"));
-  assert.equal(desk.body.metadata["resourceVersion"], "9");
+test("point() empties Endpoints of ours before it writes the slice: never two at once", () => {
+  const crashed = new Desk({ kind: "endpoints", podIps: ["10.1.2.9"] }).point(true, "old").run();
+  const desk = new Desk();
+  Object.assign(desk, { store: crashed.store });
+  desk.point().read();
+  assert.deepEqual(desk.seen.slice(4), ["PUT endpoints"]);
+  desk.serve();
+  assert.deepEqual(desk.addresses(), []);
+  assert.deepEqual(desk.run().addresses(), ["ipv4 10.1.2.3"]);
 });
 
-test("publish() settles after 5 s of conflicts, too (X10)", () => {
-  const desk = new Desk().publish();
-  for (let version = 1; desk.ms < 5100; version++) {
-    desk.ms += 50;
-    desk.answer(200, endpoints(String(version)));
-    desk.answer(409).wake();
+test("point() empties a slice of ours before it writes Endpoints", () => {
+  const crashed = new Desk({ podIps: ["10.1.2.9"] }).point(true, "old").run();
+  const desk = new Desk({ kind: "endpoints" });
+  Object.assign(desk, { store: crashed.store });
+  desk.point().read();
+  assert.deepEqual(desk.seen.slice(4), ["PUT ipv4"]);
+  assert.deepEqual(desk.run().addresses(), ["endpoints 10.1.2.3"]);
+});
+
+test("point() with slices asked for empties anybody's Endpoints", () => {
+  const desk = new Desk({ kind: "endpointslice" }).put("endpoints", foreign).point().run();
+  assert.deepEqual(desk.addresses(), ["ipv4 10.1.2.3"]);
+});
+
+test("point() refuses a Service with a selector, until that is gone", () => {
+  const desk = new Desk().put("service", selector).point().run();
+  assert.deepEqual(desk.seen, reads, "nothing is written");
+  assert.match(desk.told.join(), /has a selector/);
+  assert.ok(routings.isSettled(desk.routing), "the command runs");
+  desk.pass(100_000);
+  assert.equal(desk.told.length, 1);
+  desk.put("service", { spec: { ports: [{ port: 80 }] } }).pass(30_000);
+  assert.deepEqual(desk.addresses(), ["ipv4 10.1.2.3"]);
+  desk.put("service", selector).pass(30_000);
+  assert.deepEqual(desk.addresses(), [], "nor beside a selector that comes later");
+  assert.ok(routings.isIdle(desk.withdraw().run().routing));
+});
+
+test("point() that may not see the Service heeds what the endpoint controller wrote", () => {
+  const labels = { "endpoints.kubernetes.io/managed-by": "endpoint-controller" };
+  const blind = new Desk().put("endpoints", foreign, { labels });
+  blind.store.deny({ resource: "services" });
+  assert.match(blind.point().run().told.join(), /has a selector/);
+  assert.deepEqual(blind.addresses(), ["endpoints 10.9.9.9"]);
+  const seeing = new Desk().put("endpoints", foreign, { labels });
+  seeing
+    .put("service", { spec: { ports: [{ port: 80 }] } })
+    .point()
+    .run();
+  assert.deepEqual(seeing.addresses(), ["endpoints 10.1.2.3"], "the selector is gone");
+});
+
+test("point() keeps what others put beside (I12), and writes on what it read (S11)", () => {
+  const labels = { owner: "helm" };
+  const annotations = { note: "keep" };
+  const desk = new Desk({ kind: "endpoints" }).put("endpoints", foreign, { labels, annotations });
+  const { resourceVersion, uid } = desk.find("endpoints")!.metadata;
+  desk.point().run();
+  const { metadata } = desk.bodies[0]!;
+  assert.deepEqual([metadata.resourceVersion, metadata["uid"]], [resourceVersion, uid]);
+  const { metadata: stored } = desk.find("endpoints")!;
+  assert.deepEqual(stored.labels, labels);
+  assert.deepEqual(stored.annotations, { ...annotations, [markAnnotation]: mark });
+});
+
+test("point() tells readiness, and tells it anew at once", () => {
+  const desk = new Desk().point(false).run();
+  const conditions = () => desk.find("ipv4")?.endpoints?.[0]?.["conditions"];
+  assert.deepEqual(conditions(), { ready: false, serving: false, terminating: false });
+  assert.deepEqual(desk.told, ["the Service knows us as not ready"]);
+  desk.seen = [];
+  desk.point(true).run();
+  assert.deepEqual(desk.seen, ["PUT ipv4"]);
+  assert.deepEqual(conditions(), { ready: true, serving: true, terminating: false });
+  assert.deepEqual(desk.point(true).pending, [], "what is said is not said again");
+  const old = new Desk({ kind: "endpoints" }).point(false).run();
+  assert.deepEqual(Object.keys(old.find("endpoints")?.subsets?.[0] ?? {}), [
+    "notReadyAddresses",
+    "ports",
+  ]);
+});
+
+test("point() reads again after a conflict (X10), and settles after 5 s of them", () => {
+  const desk = new Desk({ kind: "endpoints" }).put("endpoints", foreign).point().read();
+  let conflicts = 0;
+  for (; desk.ms < 5000; conflicts += 1) {
+    desk.put("endpoints", {
+      subsets: [{ ...foreign.subsets[0], ports: [{ port: conflicts + 2 }] }],
+    });
+    if (desk.pending.length > 0) desk.serve();
+    desk.wake().read();
   }
+  assert.ok(conflicts > 4 && conflicts < 20, `${conflicts} conflicts`);
   assert.ok(routings.isSettled(desk.routing));
+  assert.deepEqual(desk.pass(10_000).addresses(), ["endpoints 10.1.2.3"]);
 });
 
-for (const status of [401, 403, 404, 405, 422]) {
-  test(`publish() does not keep the command waiting after a ${status} to the write`, () => {
-    const desk = new Desk().publish().answer(200, endpoints("7"));
-    desk.answer(status, { message: "no" });
+for (const status of [401, 403, 405, 422]) {
+  test(`point() does not keep the command waiting after a ${status} to the write`, () => {
+    const desk = new Desk({ kind: "endpoints" }).point().read().answer(status, { message: "no" });
     assert.ok(routings.isSettled(desk.routing));
     assert.deepEqual(desk.told, ["cannot write the Endpoints"]);
     assert.equal(routings.wakeAt(desk.routing), 5000, "tried rarely from now on");
+    assert.deepEqual(desk.wake().run().addresses(), ["endpoints 10.1.2.3"]);
   });
 }
 
-test("publish() tells one problem once, and tries on", () => {
-  const desk = new Desk().publish();
-  for (let tries = 0; tries < 3; tries++) {
-    desk.answer(503);
-    assert.equal(desk.told.length, tries === 0 ? 1 : 0);
+test("point() tells one problem once, and tries on", () => {
+  const desk = new Desk().point();
+  for (let tries = 0; tries < 3; tries += 1) {
+    while (desk.pending.length > 0) desk.answer(503);
     desk.wake();
-    assert.equal(desk.request.method, "GET");
   }
-  assert.deepEqual(desk.answer(500).told, ["cannot write the Endpoints"]);
+  assert.deepEqual(desk.told, [
+    "cannot read the Service",
+    "cannot write the Endpoints",
+    "cannot write the EndpointSlice",
+    "cannot write the EndpointSlice",
+  ]);
+  assert.deepEqual(desk.run().addresses(), ["ipv4 10.1.2.3"]);
 });
 
-for (const body of ["", "<html>", "[]", "null", "7"]) {
-  test(`publish() reads again when it read ${JSON.stringify(body)} (N20)`, () => {
-    const desk = new Desk().publish().answer(200, body);
-    assert.deepEqual(desk.effects, []);
-    assert.equal(desk.wake().request.method, "GET");
-  });
-}
-
 for (const body of [
+  "",
+  "<html>",
+  "[]",
+  "null",
+  "7",
   "{}",
-  '{"kind":"Endpoints","metadata":{}}',
-  '{"kind":"Status","metadata":{}}',
+  '{"kind":"EndpointSlice","metadata":{}}',
 ]) {
-  test(`publish() writes nothing that has no version on having read ${body} (S11, N20)`, () => {
-    assert.deepEqual(new Desk().publish().answer(200, body).effects, []);
+  test(`point() writes nothing on having read ${JSON.stringify(body)} (S11, N20)`, () => {
+    const desk = new Desk().point().serve().serve().answer(200, body).serve();
+    assert.deepEqual(desk.pending, []);
+    assert.deepEqual(desk.wake().run().addresses(), ["ipv4 10.1.2.3"]);
   });
 }
 
-test("publish() settles after 5 s without an answer, and goes on (X10)", () => {
-  const desk = new Desk().publish();
+test("point() settles after 5 s without an answer, and goes on (X10)", () => {
+  const desk = new Desk().point();
   assert.equal(desk.wake().ms, 5000);
   assert.ok(routings.isSettled(desk.routing));
-  assert.equal(routings.wakeAt(desk.routing), undefined, "the request is still under way");
-  const { id } = new Desk().publish().request;
-  desk.report({ type: "unanswered", id, error: "timeout" });
-  assert.equal(routings.wakeAt(desk.routing), 10_000);
-  desk.wake().answer(200, endpoints("7")).answer(200, ours);
-  assert.deepEqual(desk.told, ["the Service points here"]);
+  for (const { id } of desk.pending) desk.report({ type: "unanswered", id, error: "timeout" });
+  assert.equal(desk.wake().ms, 10_000);
+  assert.deepEqual(desk.run().addresses(), ["ipv4 10.1.2.3"]);
 });
 
 test("step() takes no notice of answers to others", () => {
-  const desk = new Desk().publish();
+  const desk = new Desk().point();
   const before = desk.routing;
   desk.report({ type: "answered", id: "lease-1", status: 403, body: "" });
   desk.report({ type: "unanswered", id: "route-0", error: "late" });
-  assert.deepEqual([desk.routing, desk.effects], [before, []]);
+  assert.equal(desk.routing, before);
 });
 
-test("step() publishes nothing from G on (S11)", () => {
-  for (const answered of [endpoints("7"), undefined]) {
-    const desk = new Desk().publish();
-    desk.mayPublish = false;
-    desk.answer(answered === undefined ? 404 : 200, answered);
-    assert.deepEqual(desk.effects, []);
-  }
-  const pausing = new Desk().publish().answer(503);
-  pausing.mayPublish = false;
-  pausing.wake();
-  assert.deepEqual(pausing.effects, []);
-  const conflicted = new Desk().publish().answer(200, endpoints("7"));
-  conflicted.mayPublish = false;
-  conflicted.answer(409);
-  assert.ok(conflicted.effects.every((effect) => effect.type !== "request" || !effect.body));
-});
-
-test("withdraw() takes the address out where it is ours, and keeps the rest (S11)", () => {
-  const desk = published().withdraw();
-  assert.equal(desk.request.method, "GET");
-  desk.answer(200, ours);
-  assert.equal(desk.request.method, "PUT");
-  assert.equal(desk.body.metadata["resourceVersion"], "8");
-  assert.deepEqual(desk.body.metadata.annotations, { note: "keep" });
-  assert.deepEqual(desk.body.subsets, []);
-  assert.ok(!routings.isIdle(desk.routing));
-  assert.ok(routings.isIdle(desk.answer(200).routing));
-});
-
-test("withdraw() leaves what another leader has written", () => {
-  for (const annotations of [{ [markAnnotation]: "next/pod-2/t" }, {}]) {
-    const desk = published()
-      .withdraw()
-      .answer(200, endpoints("9", annotations, mine));
-    assert.deepEqual(desk.effects, []);
-    assert.ok(routings.isIdle(desk.routing));
-  }
-  const conflicted = published().withdraw().answer(200, ours).answer(409).wake();
-  assert.equal(conflicted.request.method, "GET");
-  conflicted.answer(200, endpoints("9", { [markAnnotation]: "next/pod-2/t" }));
-  assert.ok(routings.isIdle(conflicted.routing));
-});
-
-test("withdraw() is done where the Endpoints are gone", () => {
-  assert.ok(routings.isIdle(published().withdraw().answer(404).routing));
-  assert.ok(routings.isIdle(published().withdraw().answer(200, ours).answer(404).routing));
-});
-
-test("withdraw() is given up after 2 s, and says so (S5)", () => {
-  const desk = published();
-  desk.ms = 100;
-  const { id } = desk.withdraw().request;
-  assert.equal(desk.wake().ms, 2100);
-  assert.deepEqual(desk.effects[0], { type: "abandon", id });
-  assert.match(desk.told.join(), /not withdrawn/);
-  assert.ok(routings.isIdle(desk.routing));
-});
-
-test("withdraw() tries again after a failure, and not after a refusal", () => {
-  const desk = published().withdraw().answer(503);
-  assert.equal(desk.wake().request.method, "GET");
-  assert.ok(routings.isIdle(published().withdraw().answer(403).routing));
-});
-
-test("withdraw() waits for a publication that is under way, and then looks whose it is", () => {
-  const desk = new Desk().publish().answer(200, endpoints("7"));
-  const { id } = desk.request;
-  desk.withdraw();
-  assert.deepEqual(desk.effects, []);
-  desk.report({ type: "unanswered", id, error: "timeout" });
-  assert.equal(desk.request.method, "GET");
-  desk.answer(200, ours);
-  assert.deepEqual(desk.body.subsets, [], "the write was applied after all");
-});
-
-test("withdraw() does nothing where nothing is published, or twice", () => {
-  assert.deepEqual(new Desk().withdraw().effects, []);
-  assert.deepEqual(published().withdraw().withdraw().effects, []);
+test("step() writes nothing from G on (S11)", () => {
+  const desk = new Desk().point();
+  desk.mayPublish = false;
+  desk.run().pass(20_000);
+  assert.deepEqual(desk.bodies, []);
+  const published = new Desk().point().run();
+  published.mayPublish = false;
+  published.remove("ipv4").run().pass(60_000);
+  assert.deepEqual(published.addresses(), []);
 });

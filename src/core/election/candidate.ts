@@ -2,7 +2,8 @@
  * A candidate looks until the lease may be claimed, and claims it by a write on the very object
  * that it saw. Only an answer to that write opens a term; a read never does (S2).
  */
-import { formatMark, isNewer, type Lease } from "../lease.ts";
+import { isNewer } from "../json.ts";
+import { formatMark, type Lease } from "../lease.ts";
 import { note } from "../notes.ts";
 import { type Instant, later, type Now, type Report } from "../protocol.ts";
 import { claimableAt, type Sighting } from "../sighting.ts";

@@ -1,6 +1,6 @@
 /** The write that would open a term is on its way: only its own answer opens it (S2). */
-import { refusal } from "../json.ts";
-import { isNewer, type Lease } from "../lease.ts";
+import { isNewer, refusal } from "../json.ts";
+import type { Lease } from "../lease.ts";
 import { note } from "../notes.ts";
 import { later, type Now, type Report } from "../protocol.ts";
 import { isOwn, owned } from "../sighting.ts";

@@ -5,7 +5,8 @@
  * ours by a write that we sent (S4, S6). It never continues across a loss, and never creates the
  * lease.
  */
-import { isNewer, type Lease } from "../lease.ts";
+import { isNewer } from "../json.ts";
+import type { Lease } from "../lease.ts";
 import { note } from "../notes.ts";
 import { type Instant, later, type Now, type Report } from "../protocol.ts";
 import { isOwn, missing } from "../sighting.ts";

@@ -1,5 +1,6 @@
 /** What the election knows in each phase, and the small moves that all phases share. */
-import { isNewer, type Lease } from "../lease.ts";
+import { isNewer } from "../json.ts";
+import type { Lease } from "../lease.ts";
 import type { Effect } from "../notes.ts";
 import type { Instant, Now } from "../protocol.ts";
 import { aged, type Self, type Sighting, sight } from "../sighting.ts";

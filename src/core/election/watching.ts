@@ -1,5 +1,6 @@
 /** What the watch tells somebody who does not lead: the lease as it is now. */
-import { isNewer, type Lease } from "../lease.ts";
+import { isNewer } from "../json.ts";
+import type { Lease } from "../lease.ts";
 import { note } from "../notes.ts";
 import type { Now, Report } from "../protocol.ts";
 import { missing, type Sighting } from "../sighting.ts";

@@ -3,7 +3,7 @@
  * was sent kills the tree in that very step; while a write is unanswered, a read comes first. The
  * leader never creates the Lease.
  */
-import { isNewer } from "../../../src/core/lease.ts";
+import { isNewer } from "../../../src/core/json.ts";
 import type { Witness } from "../witness.ts";
 import type { Book, Ledger, Sight } from "./ledger.ts";
 import type { Verdicts } from "./verdicts.ts";

@@ -2,7 +2,8 @@
  * What each process wrote and what came of it, kept from its traffic alone: the checkers' own idea of
  * whose term it is and until when, owed to nothing that the program computed.
  */
-import { isNewer, type Lease, leaseOf, recordKey } from "../../../src/core/lease.ts";
+import { isNewer } from "../../../src/core/json.ts";
+import { type Lease, leaseOf, recordKey } from "../../../src/core/lease.ts";
 import type { Instant, Order, Report } from "../../../src/core/protocol.ts";
 import { parsed } from "../parsed.ts";
 import { leases } from "../server.ts";
