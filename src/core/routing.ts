@@ -23,7 +23,6 @@ import {
   look,
   replaced,
   type Routing,
-  type Withdrawing,
   write,
 } from "./routing/exchange.ts";
 import * as objects from "./routing/objects.ts";
@@ -76,15 +75,21 @@ export function withdraw(routing: Routing, isAnnounced: boolean, now: Now): Effe
     ...(stream === undefined ? [] : [abandonment(stream)]),
     ...(asking?.what === "reading" ? [abandonment(asking.id)] : []),
   ]);
-  const withdrawing: Withdrawing = {
-    name: "withdrawing",
-    goal: phase.goal,
-    giveUpAt: later(now.instant, withdrawMs),
-    announcing: isAnnounced ? objects.families : [],
-  };
+  const { goal } = phase;
+  const giveUpAt = later(now.instant, withdrawMs);
   const alone = known.map((target) => targets.hurried(targets.alone(target), now.instant));
-  const [next, ...effects] = remove(enter({ ...routing, targets: alone }, withdrawing), now);
-  return [next, ...abandoned, ...effects];
+  const ending = enter({ ...routing, targets: alone }, { name: "withdrawing", goal, giveUpAt });
+  // Only now, and only where it takes no look: later it might be too late to name us (S11).
+  const said = isAnnounced
+    ? ours(ending).filter((it) => it.asking === undefined && isOurs(it, goal))
+    : [];
+  const [telling, ...announced] = each(ending, said, (next, target) =>
+    objects.isSlice(target.name)
+      ? write(next, target, objects.wanted(next, target.name, goal, true), true, now)
+      : [next],
+  );
+  const [next, ...effects] = remove(telling, now);
+  return [next, ...abandoned, ...announced, ...effects];
 }
 
 /** Takes any report; nothing is written that names us while `mayPublish` is false (S11). */
@@ -243,9 +248,7 @@ function remove(from: Routing, now: Now): Effects {
     return [enter(from, idle), ...asked, left];
   }
   const [routing, ...effects] = each(from, doubtful, (next, target) =>
-    phase.announcing.includes(target.name)
-      ? announce(next, target, now)
-      : clear(next, target, phase.goal, now),
+    clear(next, target, phase.goal, now),
   );
   if (ours(routing).length > 0) return [routing, ...effects];
   const isLeft = doubtful.some(({ found }) => found.how === "denied");
@@ -255,18 +258,6 @@ function remove(from: Routing, now: Now): Effects {
 
 function ours(routing: Routing): readonly Target[] {
   return routing.targets.filter(({ mayNameUs }) => mayNameUs);
-}
-
-/** Once only, and only on what is known to be there: the removal does not depend on it. */
-function announce(routing: Routing, target: Target, now: Now): Effects {
-  const { phase } = routing;
-  const { name } = target;
-  if (target.asking !== undefined || phase.name !== "withdrawing") return [routing];
-  const announcing = phase.announcing.filter((it) => it !== name);
-  const next = enter(routing, { ...phase, announcing });
-  if (name === "service" || !isOurs(target, phase.goal))
-    return clear(next, target, phase.goal, now);
-  return write(next, target, objects.wanted(routing, name, phase.goal, true), true, now);
 }
 
 /** Empties it, where it names us by our own write. */

@@ -107,11 +107,12 @@ function bodyOf(body: string | undefined): string {
   const object = body === undefined ? undefined : asObject(parseJson(body));
   if (object === undefined) return "";
   const { resourceVersion, annotations } = asObject(object["metadata"]) ?? {};
-  const { subsets } = object;
+  const { subsets, endpoints } = object;
   const shown = {
     rv: resourceVersion,
     ...asObject(object["spec"]),
     ...(subsets !== undefined && { subsets }),
+    ...(endpoints !== undefined && { endpoints }),
     annotations,
   };
   return ` ${JSON.stringify(shown)}`;

@@ -78,8 +78,8 @@ for (const verb of ["create", "update"] as const) {
     desk.point().run();
     assert.deepEqual(desk.addresses(), ["endpoints 10.1.2.3"]);
     desk.seen = [];
-    desk.withdraw().run().point().run();
-    assert.ok(!desk.seen.some((it) => it.endsWith("ipv4")), "the refusal is remembered");
+    desk.pass(300_000);
+    assert.ok(desk.seen.length < 40, `${desk.seen.length} requests in 5 minutes`);
   });
 }
 

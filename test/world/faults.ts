@@ -6,6 +6,7 @@
 import { ambush, slowStart } from "./ambushes.ts";
 import { calm, type Weather } from "./network.ts";
 import type { Replica } from "./replica.ts";
+import { meddle } from "./routes.ts";
 import { leasePath, type Server } from "./server.ts";
 import type { World } from "./world.ts";
 
@@ -169,6 +170,14 @@ export const faults: Readonly<Record<string, Fault>> = {
     about: "an operator writes another holder",
     strike: ({ world, server }) => {
       edit(server, { holderIdentity: "somebody" });
+      return world.nowMs;
+    },
+  },
+  rerouted: {
+    about: "somebody deletes or empties the slice of the Service",
+    strike: ({ server, world }) => {
+      meddle(server.store, world);
+      server.routed();
       return world.nowMs;
     },
   },

@@ -5,6 +5,7 @@ import type { Timing } from "../../src/core/timing.ts";
 import type { Machine } from "./machine.ts";
 import type { Link } from "./network.ts";
 import { LiveProcess } from "./process.ts";
+import { podIp } from "./routes.ts";
 import type { Witness } from "./witness.ts";
 import type { World } from "./world.ts";
 
@@ -81,6 +82,12 @@ export class Replica {
     this.machine.after(0, () => process?.report({ type: "signalled", signal: "SIGTERM" }));
   }
 
+  /** Asked to stop, and not started again. */
+  retire(): void {
+    this.#isGone = true;
+    this.terminate();
+  }
+
   /** `kill -9` of the container: everything in its PID namespace is dead at once. */
   crash(): void {
     this.process?.end(false);
@@ -103,7 +110,11 @@ export class Replica {
     return {
       seed: this.#world.seed32(),
       incarnation: id.padEnd(32, "0"),
-      variables: { ...variables, K8S_AWAIT_ELECTION_IDENTITY: name },
+      variables: {
+        ...variables,
+        K8S_AWAIT_ELECTION_IDENTITY: name,
+        K8S_AWAIT_ELECTION_POD_IP: podIp(name, generation, this.#pods),
+      },
       hasCommand: true,
       podUid: `pod-${name}-${generation}-${this.#pods}`,
       podName: name,

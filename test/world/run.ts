@@ -14,6 +14,7 @@ import { calm, Link } from "./network.ts";
 import { newPeer, type Peer, strikePeer } from "./peers.ts";
 import { type Profile, profileNamed } from "./profiles.ts";
 import { Replica } from "./replica.ts";
+import { addressesIn, serviceVariables } from "./routes.ts";
 import { Server } from "./server.ts";
 import type { Witness } from "./witness.ts";
 import { World } from "./world.ts";
@@ -62,6 +63,9 @@ const operators = ["deleted", "emptied", "edited", "slowStart"];
 /** At least so long, and long enough for the longest wait once faults have ceased. */
 const leastMs = 120_000;
 
+/** For the stop timeout, the release, and what is stuck. */
+const retireMs = 20_000;
+
 export function run(options: RunOptions): RunResult {
   const { seed, profile = profileNamed("contract"), without, watch = () => [] } = options;
   const world = new World(seed);
@@ -78,6 +82,7 @@ export function run(options: RunOptions): RunResult {
     others: [coverage, ...watch(world)],
   });
   const server = new Server(world, seed, (commit) => jury.committed(commit));
+  server.routed = () => jury.routed(addressesIn(server.store));
   const replicas = cast(world, server, jury, chosen, options);
   const peers = castPeers(world, server, jury, chosen, profile);
   const ground: Ground = {
@@ -108,6 +113,10 @@ export function run(options: RunOptions): RunResult {
   });
   world.run(faultyMs + calmMs);
   jury.liveness.finish();
+  jury.routing.settled();
+  for (const replica of replicas) replica.retire();
+  world.run(faultyMs + calmMs + retireMs);
+  jury.routing.finish();
   return {
     seed,
     violations: jury.verdicts.violations,
@@ -177,24 +186,19 @@ function reuse({ world, server, replicas }: Ground, jury: Jury, old: Replica): R
 }
 
 function variablesOf(world: World, chosen: Durations): Readonly<Record<string, string>> {
-  const service = {
-    K8S_AWAIT_ELECTION_SERVICE_NAME: "web",
-    K8S_AWAIT_ELECTION_SERVICE_NAMESPACE: "default",
-    K8S_AWAIT_ELECTION_SERVICE_PORTS_JSON: '[{"port":80}]',
-    K8S_AWAIT_ELECTION_POD_IP: "10.1.2.3",
-  };
+  const stopSeconds = world.pick(["1", "2", "10"]);
   return {
     K8S_AWAIT_ELECTION_ENABLED: "1",
     K8S_AWAIT_ELECTION_NAME: "sim",
     K8S_AWAIT_ELECTION_LOCK_NAME: "sim",
     K8S_AWAIT_ELECTION_LOCK_NAMESPACE: "default",
-    K8S_AWAIT_ELECTION_STOP_TIMEOUT: world.pick(["1", "2", "10"]),
+    K8S_AWAIT_ELECTION_STOP_TIMEOUT: stopSeconds,
     K8S_AWAIT_ELECTION_LOG_LEVEL: "error",
     K8S_AWAIT_ELECTION_LEASE_DURATION: String(chosen.leaseSeconds),
     K8S_AWAIT_ELECTION_RENEW_DEADLINE: String(chosen.renewDeadlineSeconds),
     K8S_AWAIT_ELECTION_RETRY_PERIOD: String(chosen.retrySeconds),
     ...(world.chance(0.3) ? { K8S_AWAIT_ELECTION_ON_LOSS: "exit" } : {}),
-    ...(world.chance(0.2) ? service : {}),
+    ...serviceVariables(world, stopSeconds),
   };
 }
 

@@ -34,6 +34,8 @@ export class Server {
   #failing = 0;
   readonly #world: World;
   readonly #committed: (commit: Commit) => void;
+  /** Told of every write to what routes a Service. */
+  routed: () => void = () => undefined;
   readonly #streams = new Set<() => void>();
   #lease: Lease | undefined;
 
@@ -66,6 +68,7 @@ export class Server {
     const answer = this.store.handle(request, startMs + this.#world.nowMs);
     if (answer.type === "stream") return answer;
     const isWrite = request.method !== "GET" && answer.status < 300;
+    if (isWrite && /\/endpoint(s|slices)\b/.test(request.path)) this.routed();
     if (isWrite && request.path.startsWith(leases)) {
       const found = request.method === "DELETE" ? undefined : leaseOf(parsed(answer.body));
       const before = this.#lease;

@@ -41,6 +41,8 @@ export interface Witness {
   /** `process` is absent for a client-go elector's work. */
   started?(tree: Tree, process?: Process): void;
   emptied?(tree: Tree, process?: Process): void;
+  /** What routes the Service was written: the addresses that it names now. */
+  routed?(addresses: readonly string[]): void;
   /** A process is gone, by an order of its own or not. */
   ended?(process: Process, isByOrder: boolean): void;
   /** A fault struck; it is felt until then. */

@@ -3,7 +3,7 @@ import { type JsonObject, kindOf as kindOfProblem } from "../json.ts";
 import { type Effect, note } from "../notes.ts";
 import type { Instant, Now } from "../protocol.ts";
 import * as objects from "./objects.ts";
-import type { Goal, Name, Route } from "./objects.ts";
+import type { Goal, Route } from "./objects.ts";
 import * as targets from "./target.ts";
 import type { Target } from "./target.ts";
 import type { Way } from "./way.ts";
@@ -34,8 +34,6 @@ export interface Withdrawing {
   readonly name: "withdrawing";
   readonly goal: Goal;
   readonly giveUpAt: Instant;
-  /** Those that shall first say that we are about to go. */
-  readonly announcing: readonly Name[];
 }
 
 export type Effects = readonly [Routing, ...Effect[]];

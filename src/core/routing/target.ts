@@ -26,24 +26,25 @@ export interface Target {
 
 export type Found =
   | { readonly how: "unknown" | "absent" }
-  /** Refused, which does not pass by itself; `isForGood` where it is for want of a right. */
-  | { readonly how: "denied"; readonly isForGood: boolean }
+  /** Refused, which seldom passes by itself. */
+  | { readonly how: "denied" }
   | { readonly how: "present"; readonly object: JsonObject };
 
 /** Somebody else writes too: no race as fast as the network allows, and a storm calms down. */
 const leastPauseMs = 50;
 const mostPauseMs = 5000;
 const checkMs = 30_000;
+/** A right that is missing is seldom granted, but an address that is left elsewhere misleads. */
+const deniedMs = 60_000;
 const streamPauseMs = 1000;
 /** No right to watch it: looks alone suffice. */
 const refusedStreamMs = 600_000;
 
-/** For a new term: nothing is known, but that a right was denied. */
+/** For a new term: nothing is known but what was told. */
 export function anew(name: Name, known: Target | undefined, at: Instant): Target {
-  const isDenied = known?.found.how === "denied" && known.found.isForGood;
   return {
     name,
-    found: isDenied ? known.found : { how: "unknown" },
+    found: { how: "unknown" },
     dueAt: at,
     writeAt: at,
     pauseMs: leastPauseMs,
@@ -65,8 +66,8 @@ export function alone(target: Target): Target {
   return asking?.what === "writing" ? { ...rest, asking } : rest;
 }
 
-export function isDue({ asking, found, dueAt }: Target, at: Instant): boolean {
-  return asking === undefined && found.how !== "denied" && dueAt <= at;
+export function isDue({ asking, dueAt }: Target, at: Instant): boolean {
+  return asking === undefined && dueAt <= at;
 }
 
 /** The pause before a write grows with every one that is soon followed by another. */
@@ -106,12 +107,12 @@ export function hear(target: Target, report: Report, retryMs: number, now: Now):
   const problem = refusal(status, body);
   const isRefused = status >= 400 && status < 429;
   if (!isRefused) return { ...forgotten(rest, retryAt), problem };
-  return { ...rest, found: { how: "denied", isForGood: status === 403 }, problem };
+  return { ...rest, found: { how: "denied" }, dueAt: later(now.instant, deniedMs), problem };
 }
 
-/** When it is looked at again; what is denied is nobody's business any more. */
-export function wakeAt({ asking, found, dueAt }: Target): Instant | undefined {
-  return asking === undefined && found.how !== "denied" ? dueAt : undefined;
+/** When it is looked at again. */
+export function wakeAt({ asking, dueAt }: Target): Instant | undefined {
+  return asking === undefined ? dueAt : undefined;
 }
 
 /** The newest is what is so: a stream may tell late what an answer told already. */

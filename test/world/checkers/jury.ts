@@ -13,7 +13,7 @@ import { Liveness } from "./liveness.ts";
 import { preconditions } from "./preconditions.ts";
 import { release } from "./release.ts";
 import { renewTimes } from "./renew-times.ts";
-import { routing } from "./routing.ts";
+import { Routing } from "./routing.ts";
 import { scope } from "./scope.ts";
 import { startGate } from "./start-gate.ts";
 import { Takeover } from "./takeover.ts";
@@ -31,7 +31,6 @@ const rules: readonly ((verdicts: Verdicts, ledger: Ledger) => Witness)[] = [
   renewTimes,
   incarnations,
   tokens,
-  routing,
   scope,
   failStop,
   draining,
@@ -48,6 +47,7 @@ export class Jury implements Required<Witness> {
   readonly verdicts: Verdicts;
   readonly exclusion: Exclusion;
   readonly liveness: Liveness;
+  readonly routing: Routing;
   readonly #ledger = new Ledger();
   readonly #witnesses: readonly Witness[];
 
@@ -56,10 +56,12 @@ export class Jury implements Required<Witness> {
     this.verdicts = verdicts;
     this.exclusion = new Exclusion(verdicts, ledger, leaseMs);
     this.liveness = new Liveness(verdicts, ledger, leaseMs, longestWaitMs);
+    this.routing = new Routing(verdicts, ledger);
     this.#witnesses = [
       this.exclusion,
       ...rules.map((rule) => rule(verdicts, ledger)),
       this.liveness,
+      this.routing,
       ...others,
     ];
   }
@@ -79,6 +81,10 @@ export class Jury implements Required<Witness> {
 
   emptied(tree: Tree, process?: Process): void {
     for (const witness of this.#witnesses) witness.emptied?.(tree, process);
+  }
+
+  routed(addresses: readonly string[]): void {
+    for (const witness of this.#witnesses) witness.routed?.(addresses);
   }
 
   ended(process: Process, isByOrder: boolean): void {
