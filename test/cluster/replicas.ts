@@ -25,6 +25,8 @@ export interface DeploymentOptions {
   /** The durations of every replica; `quick` unless told. */
   readonly durations?: Readonly<Record<string, string>>;
   readonly oracle?: Omit<OracleOptions, "journal">;
+  /** Another command instead of the oracle. */
+  readonly argv?: readonly string[];
 }
 
 export interface Replica {
@@ -112,7 +114,9 @@ export class Deployment {
     const mount = await mountServiceAccount({ token, caPem, namespace: this.namespace });
     this.onClose(() => mount.remove());
     const bin = await startBin(this.#t, {
-      argv: oracleWords({ journal: this.journal, ...this.#options.oracle }),
+      argv: [
+        ...(this.#options.argv ?? oracleWords({ journal: this.journal, ...this.#options.oracle })),
+      ],
       env: { ...this.#environment(mount, pod.name), ...env },
     });
     const crash = () => crashProcesses(bin, mount);

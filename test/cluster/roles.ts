@@ -24,6 +24,18 @@ export function ourRole(lockName: string, serviceName: string = lockName): reado
   ];
 }
 
+/** What routing by EndpointSlices asks for beside: the slices by their names, and a look at the Service. */
+export function sliceRole(lockName: string, serviceName: string): readonly PolicyRule[] {
+  const slices = { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"] };
+  const names = ["ipv4", "ipv6"].map((family) => `${serviceName}-await-election-${family}`);
+  return [
+    ...ourRole(lockName, serviceName),
+    { ...slices, resourceNames: names, verbs: ["get", "watch", "update"] },
+    { ...slices, verbs: ["create"] },
+    { apiGroups: [""], resources: ["services"], resourceNames: [serviceName], verbs: ["get"] },
+  ];
+}
+
 /** The role that the Go original documents: whoever replaces it brings no other rights along. */
 export const originalRole: readonly PolicyRule[] = [
   {

@@ -83,7 +83,15 @@ for (const verb of ["create", "update"] as const) {
   });
 }
 
-test("point() stays with Endpoints in a term that finds another's, and then moves over", () => {
+test("point() stays with Endpoints in a term that finds them filled, and then moves over", () => {
+  const crashed = new Desk({ kind: "endpoints", podIps: ["10.1.2.9"] }).point(true, "old").run();
+  const next = new Desk();
+  Object.assign(next, { store: crashed.store });
+  assert.deepEqual(
+    next.point().run().addresses(),
+    ["endpoints 10.1.2.3"],
+    "of a leader that crashed",
+  );
   const desk = new Desk().put("endpoints", foreign).point().run();
   assert.deepEqual(desk.addresses(), ["endpoints 10.1.2.3"]);
   desk.pass(120_000);
@@ -92,9 +100,9 @@ test("point() stays with Endpoints in a term that finds another's, and then move
   assert.deepEqual(desk.addresses(), ["ipv4 10.1.2.3"]);
 });
 
-test("point() empties Endpoints of ours before it writes the slice: never two at once", () => {
+test("point() with slices asked for empties Endpoints before it writes the slice", () => {
   const crashed = new Desk({ kind: "endpoints", podIps: ["10.1.2.9"] }).point(true, "old").run();
-  const desk = new Desk();
+  const desk = new Desk({ kind: "endpointslice" });
   Object.assign(desk, { store: crashed.store });
   desk.point().read();
   assert.deepEqual(desk.seen.slice(4), ["PUT endpoints"]);

@@ -111,6 +111,7 @@ describe("terms", { concurrency: 4, timeout: 100_000 }, () => {
     const lease = "routed";
     const env = {
       K8S_AWAIT_ELECTION_SERVICE_NAME: lease,
+      K8S_AWAIT_ELECTION_SERVICE_KIND: "endpoints",
       K8S_AWAIT_ELECTION_POD_IP: "10.1.2.3",
       K8S_AWAIT_ELECTION_NODE_NAME: "node-1",
       K8S_AWAIT_ELECTION_SERVICE_PORTS_JSON: '[{"name":"http","port":80}]',

@@ -6,7 +6,6 @@ import {
   isFilled,
   isManaged,
   isSlice,
-  markOf,
   type Name,
   type Route,
 } from "./objects.ts";
@@ -23,12 +22,10 @@ export function choose(route: Route, targets: readonly Target[], before: Way | u
   if (isDenied) return "endpoints";
   if (before !== undefined) return before;
   const found = foundOf(targets, "endpoints");
-  // The original, which knows no slices and would not see ours, takes turns with us in a rollout.
-  const isForeign =
-    found.how === "present" &&
-    isFilled("endpoints", found.object) &&
-    markOf(found.object) === undefined;
-  return isForeign ? "endpoints" : "endpointslice";
+  // Written over, they name one address at any time: the original's, or that of a leader that crashed.
+  // Emptied, their mirrored slice would stay beside ours until the mirroring controller has seen it.
+  const isBusy = found.how === "present" && isFilled("endpoints", found.object);
+  return isBusy ? "endpoints" : "endpointslice";
 }
 
 /** Whether this is what names our address; the other kind, and the other family, name nobody. */

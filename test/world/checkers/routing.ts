@@ -23,6 +23,7 @@ export class Routing implements Witness {
   readonly #verdicts: Verdicts;
   readonly #ledger: Ledger;
   readonly #startedAtMs = new Map<Process, number>();
+  readonly #signalled = new WeakSet<Process>();
   #addresses: readonly string[] = [];
   #deniedUntilMs = -Infinity;
 
@@ -31,7 +32,8 @@ export class Routing implements Witness {
     this.#ledger = ledger;
   }
 
-  stepped({ process, orders, now }: Step): void {
+  stepped({ process, report, orders, now }: Step): void {
+    if (report?.type === "signalled") this.#signalled.add(process);
     for (const order of orders) {
       if (order.type !== "request" || order.body === undefined) continue;
       if (!/\/endpoint(s|slices)\b/.test(order.path)) continue;
@@ -90,7 +92,8 @@ export class Routing implements Witness {
   settled(): void {
     for (const [process, atMs] of this.#startedAtMs) {
       const isNew = this.#verdicts.nowMs - atMs < pointedMs;
-      if (ipOf(process) === "" || isNew || this.#isExcused()) continue;
+      const isStopping = this.#signalled.has(process);
+      if (ipOf(process) === "" || isNew || isStopping || this.#isExcused()) continue;
       if (this.#addresses.join() === ipOf(process)) continue;
       const told = this.#addresses.join() || "nobody";
       this.#verdicts.violated("X10", `${process.id} leads, and the Service points at ${told}`);
