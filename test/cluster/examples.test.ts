@@ -136,7 +136,7 @@ describe("examples", { concurrency: 2, timeout: 100_000 }, () => {
 
   for (const { file, documents } of manifests) {
     const { service, lock } = settingsOf(documents);
-    it(`${file} has a Role that suffices${service ? ", for the Endpoints too" : ""}`, async (t) => {
+    it(`${file} has a Role that suffices${service ? ", for the routes too" : ""}`, async (t) => {
       const { rules } = only(documents, "Role") as { readonly rules?: readonly PolicyRule[] };
       const deployment = await deploy(t, plane, { rules: rules ?? [], durations: {} });
       const { bin } = await deployment.start({
@@ -147,12 +147,12 @@ describe("examples", { concurrency: 2, timeout: 100_000 }, () => {
       });
       await deployment.untilStarts(1);
       if (service)
-        assert.deepEqual(await endpoints(deployment, service.name), [pod["status.podIP"]]);
+        assert.deepEqual(await addresses(deployment, service.name), [pod["status.podIP"]]);
       const lease = await untilRenewed(deployment, lock.name);
       assert.equal(lease.spec?.["holderIdentity"], pod["metadata.name"]);
       bin.signal("SIGTERM");
       assert.deepEqual(await bin.ended, { code: 0, signal: null });
-      if (service) assert.deepEqual(await endpoints(deployment, service.name), []);
+      if (service) assert.deepEqual(await addresses(deployment, service.name), []);
       const released = await readLease(deployment, lock.name);
       assert.equal(released.spec?.["holderIdentity"] ?? "", "");
       const complaints = bin.log.all.filter((line) => /ERROR|WARN|refused|forbidden/.test(line));
@@ -253,10 +253,12 @@ async function untilRenewed(deployment: Deployment, name: string): Promise<ApiOb
   });
 }
 
-async function endpoints(deployment: Deployment, name: string): Promise<readonly unknown[]> {
-  const path = `/api/v1/namespaces/${deployment.namespace}/endpoints/${name}`;
-  const { subsets } = (await deployment.operator.call("GET", path)) as {
-    readonly subsets?: readonly { readonly addresses: readonly { readonly ip: string }[] }[];
+/** In the slices, for nothing wrote Endpoints before. */
+async function addresses(deployment: Deployment, name: string): Promise<readonly unknown[]> {
+  const folder = `/apis/discovery.k8s.io/v1/namespaces/${deployment.namespace}/endpointslices`;
+  const path = `${folder}/${name}-await-election-ipv4`;
+  const { endpoints } = (await deployment.operator.call("GET", path)) as {
+    readonly endpoints?: readonly { readonly addresses: readonly string[] }[] | null;
   };
-  return (subsets ?? []).flatMap(({ addresses }) => addresses.map(({ ip }) => ip));
+  return (endpoints ?? []).flatMap((endpoint) => endpoint.addresses);
 }

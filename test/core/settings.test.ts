@@ -68,7 +68,10 @@ const rows: Readonly<Record<string, Row>> = {
   SERVICE_NAME: { valid: "web", takes: label },
   SERVICE_NAMESPACE: { valid: "web", takes: label },
   NODE_NAME: { valid: "node-1.example", takes: [...label, "1.5"] },
-  POD_IP: { valid: "fd00::7" },
+  POD_IP: { valid: "10.1.2.3,fd00::7" },
+  SERVICE_KIND: { valid: "endpoints" },
+  ZONE: { valid: "eu-west-1a", takes: [...label, "1.5"] },
+  DRAIN_DELAY: { valid: "2", takes: ["015"] },
   SERVICE_PORTS_JSON: { valid: '[{"port":8080}]' },
 };
 
@@ -204,6 +207,15 @@ test("readSettings() wants an address and ports with a Service", () => {
     `${prefix}SERVICE_PORTS_JSON is not set, and ${prefix}SERVICE_NAME needs it`,
   ]);
   assert.equal(read({ ...needed, POD_IP: "10.1.2.3" }).settings?.service, undefined);
+});
+
+test("X11 readSettings() wants a drain delay within the stop timeout, and a Service for it", () => {
+  const delay = { ...needed, ...withService, DRAIN_DELAY: "5" };
+  assert.equal(read(delay).settings?.drainDelayMs, 5000);
+  assert.deepEqual(read({ ...delay, STOP_TIMEOUT: "5" }).misfits, [
+    `${prefix}DRAIN_DELAY is "5": must be less than ${prefix}STOP_TIMEOUT, which is 5 and contains it`,
+  ]);
+  assert.match(read({ ...needed, DRAIN_DELAY: "5" }).warnings.join(), /no effect.*SERVICE_NAME/);
 });
 
 test("readSettings() takes the lock's namespace for the Service, and another if told", () => {

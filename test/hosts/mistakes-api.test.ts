@@ -81,7 +81,9 @@ describe("mistakes that the API server knows", { concurrency: 4, timeout: 60_000
 
   it("X10 no right to write the Endpoints: the command runs all the same", async (t) => {
     const lease = "no-endpoints";
-    cluster.store.deny({ user: lease, resource: "endpoints" });
+    for (const resource of ["endpoints", "endpointslices"]) {
+      cluster.store.deny({ user: lease, resource });
+    }
     const env = {
       ...calm,
       K8S_AWAIT_ELECTION_SERVICE_NAME: lease,
