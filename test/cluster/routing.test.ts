@@ -101,18 +101,6 @@ describe("routing with the real controllers", { timeout: 200_000 }, () => {
     const { status, text } = await callApi(plane.access, "PUT", path, body);
     assert.ok(status === 200 || status === 201, text);
   }
-
-  async function slicesBy({ deployment }: Served): Promise<readonly unknown[]> {
-    const path = `/apis/discovery.k8s.io/v1/namespaces/${deployment.namespace}/endpointslices`;
-    const { items } = (await deployment.operator.call("GET", path)) as {
-      readonly items?: readonly {
-        readonly metadata: { readonly labels: Readonly<Record<string, string>> };
-        readonly endpoints: readonly unknown[] | null;
-      }[];
-    };
-    const filled = (items ?? []).filter(({ endpoints }) => (endpoints ?? []).length > 0);
-    return filled.map(({ metadata }) => metadata.labels[managedBy]);
-  }
 });
 
 async function untilRouted({ proxy, deployment }: Served, address: string): Promise<void> {
@@ -133,4 +121,17 @@ async function stop({ proxy }: Served, replica: Replica): Promise<void> {
   bin.signal("SIGTERM");
   assert.deepEqual(await bin.ended, { code: 0, signal: null });
   await until("no route", () => (proxy.addresses.length === 0 ? true : undefined));
+}
+
+/** Who manages the slices that name somebody. */
+async function slicesBy({ deployment }: Served): Promise<readonly unknown[]> {
+  const path = `/apis/discovery.k8s.io/v1/namespaces/${deployment.namespace}/endpointslices`;
+  const { items } = (await deployment.operator.call("GET", path)) as {
+    readonly items?: readonly {
+      readonly metadata: { readonly labels: Readonly<Record<string, string>> };
+      readonly endpoints: readonly unknown[] | null;
+    }[];
+  };
+  const filled = (items ?? []).filter(({ endpoints }) => (endpoints ?? []).length > 0);
+  return filled.map(({ metadata }) => metadata.labels[managedBy]);
 }

@@ -85,16 +85,16 @@ export interface Client {
 /** Asks again and again, one connection after another, until it is told to stop. */
 export function startClient(port: number): Client {
   const answers: Answer[] = [];
-  let isOver = false;
+  const stopping = new AbortController();
   const asking = (async () => {
-    while (!isOver) {
+    while (!stopping.signal.aborted) {
       const by = await ask(port);
       answers.push({ atMs: Date.now(), by });
       await pause(by === undefined ? 3 : 1);
     }
   })();
   const stop = async (): Promise<readonly Answer[]> => {
-    isOver = true;
+    stopping.abort();
     await asking;
     return answers;
   };
