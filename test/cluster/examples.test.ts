@@ -253,12 +253,21 @@ async function untilRenewed(deployment: Deployment, name: string): Promise<ApiOb
   });
 }
 
-/** In the slices, for nothing wrote Endpoints before. */
+/** In the slice, or in the Endpoints where the Role knows those alone. */
 async function addresses(deployment: Deployment, name: string): Promise<readonly unknown[]> {
-  const folder = `/apis/discovery.k8s.io/v1/namespaces/${deployment.namespace}/endpointslices`;
-  const path = `${folder}/${name}-await-election-ipv4`;
-  const { endpoints } = (await deployment.operator.call("GET", path)) as {
-    readonly endpoints?: readonly { readonly addresses: readonly string[] }[] | null;
+  const { namespace, operator } = deployment;
+  const slices = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`;
+  const { items = [] } = (await operator.call("GET", slices)) as {
+    readonly items?: readonly {
+      readonly metadata: { readonly name: string };
+      readonly endpoints: readonly { readonly addresses: readonly string[] }[] | null;
+    }[];
   };
-  return (endpoints ?? []).flatMap((endpoint) => endpoint.addresses);
+  const slice = items.find(({ metadata }) => metadata.name === `${name}-await-election-ipv4`);
+  if (slice) return (slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses);
+  const path = `/api/v1/namespaces/${namespace}/endpoints/${name}`;
+  const { subsets } = (await operator.call("GET", path)) as {
+    readonly subsets?: readonly { readonly addresses: readonly { readonly ip: string }[] }[];
+  };
+  return (subsets ?? []).flatMap((subset) => subset.addresses.map(({ ip }) => ip));
 }

@@ -154,12 +154,6 @@ export const coreMutants: readonly Mutant[] = [
     "metadata: { ...metadata, resourceVersion: undefined, labels, annotations },",
   ),
   mutant(
-    "publish-after-the-deadline",
-    "src/core/routing.js",
-    "if (!isKnown || !mayPublish)",
-    "if (!isKnown)",
-  ),
-  mutant(
     "release-before-withdrawal",
     "src/core/settle.js",
     "return commands.isEmpty(command) && (routing === undefined || routings.isIdle(routing));",
