@@ -141,6 +141,7 @@ async fn request_head(
             method: &order.method,
             path: &order.path,
             body: order.body.as_deref(),
+            content_type: order.content_type.as_deref(),
         };
         match call.ask(&mut connection, &question, via).await {
             Ok(response) => return Ok((connection, response)),

@@ -35,6 +35,7 @@ pub struct RequestOrder {
     pub method: String,
     pub path: String,
     pub body: Option<String>,
+    pub content_type: Option<String>,
     pub timeout_ms: f64,
     #[serde(default)]
     pub fresh: bool,

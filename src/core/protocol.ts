@@ -74,14 +74,14 @@ export interface StartProblem {
   readonly message: string;
 }
 
-export type Method = "GET" | "POST" | "PUT";
+export type Method = "GET" | "POST" | "PUT" | "PATCH";
 
 /** What the program wants done. */
 export type Order =
   /**
-   * Sends one request to the API server. The host adds address, TLS, token and media type, ends it
-   * after `timeoutMs` in all, and with `fresh` takes a new connection (and another address, if
-   * there are several).
+   * Sends one request to the API server. The host adds address, TLS and token, ends it after
+   * `timeoutMs` in all, and with `fresh` takes a new connection (and another address, if there are
+   * several).
    */
   | {
       readonly type: "request";
@@ -89,6 +89,8 @@ export type Order =
       readonly method: Method;
       readonly path: string;
       readonly body?: string;
+      /** Of the body: `application/json` unless told. A PATCH has to tell. */
+      readonly contentType?: string;
       readonly timeoutMs: number;
       readonly fresh?: true;
     }

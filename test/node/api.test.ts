@@ -39,6 +39,17 @@ test("request() sends token, media types and body, and reports the answer", asyn
   ]);
 });
 
+test("request() sends the content type that a PATCH is given", async (t) => {
+  const { port } = await serve(t, ({ method, headers }, response) => {
+    response.end(JSON.stringify([method, headers["content-type"]]));
+  });
+  const contentType = "application/merge-patch+json";
+  const order = { id: "r", method: "PATCH", body: "{}", contentType } as const;
+  const report = await connectTo(t, port).ask(order);
+  const body = JSON.stringify(["PATCH", contentType]);
+  assert.deepEqual(report, { type: "answered", id: "r", status: 200, body });
+});
+
 test("version is that of the package", () => {
   const file = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
   assert.equal(version, (JSON.parse(file) as { version: string }).version);

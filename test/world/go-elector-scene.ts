@@ -187,7 +187,7 @@ class Proxy implements Way {
   /** When an answer last came through. */
   answeredMs = 0;
   /** How many requests came, by method. */
-  readonly requests: Record<Method, number> = { GET: 0, POST: 0, PUT: 0 };
+  readonly requests: Record<Method, number> = { GET: 0, POST: 0, PUT: 0, PATCH: 0 };
 
   constructor(world: World, serve: (order: RequestOrder) => Report & { type: "answered" }) {
     this.#world = world;

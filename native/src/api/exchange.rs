@@ -23,6 +23,8 @@ pub struct Question<'a> {
     pub method: &'a str,
     pub path: &'a str,
     pub body: Option<&'a str>,
+    /// Of the body; JSON unless told.
+    pub content_type: Option<&'a str>,
 }
 
 /// Sends the question and returns the head of the answer, whatever its status; its body is still to
@@ -60,6 +62,7 @@ fn request_of(question: &Question<'_>) -> Result<Request<Full<Bytes>>, Trouble> 
         method,
         path,
         body,
+        content_type,
     } = question;
     let mut request = Request::builder()
         .method(*method)
@@ -69,7 +72,7 @@ fn request_of(question: &Question<'_>) -> Result<Request<Full<Bytes>>, Trouble> 
         .header(USER_AGENT, PRODUCT);
     if let Some(body) = body {
         request = request
-            .header(CONTENT_TYPE, "application/json")
+            .header(CONTENT_TYPE, content_type.unwrap_or("application/json"))
             .header(CONTENT_LENGTH, body.len().to_string());
     }
     if let Some(token) = &server.bearer_token {
@@ -149,11 +152,12 @@ mod tests {
             ..Server::default()
         };
         let body = Some("{\"é\":1}");
-        let question = Question {
+        let mut question = Question {
             server: &server,
             method: "PUT",
             path: "/leases?x=1",
             body,
+            content_type: None,
         };
         let request = request_of(&question).unwrap();
         assert_eq!(request.uri(), "/k8s/clusters/c/leases?x=1");
@@ -167,12 +171,19 @@ mod tests {
         ] {
             assert_eq!(request.headers()[&name], value, "{name}");
         }
+        question.content_type = Some("application/merge-patch+json");
+        let patch = request_of(&question).unwrap();
+        assert_eq!(
+            patch.headers()[CONTENT_TYPE],
+            "application/merge-patch+json"
+        );
         let anonymous = Server::default();
         let question = Question {
             server: &anonymous,
             method: "GET",
             path: "/",
             body: None,
+            content_type: None,
         };
         assert_eq!(request_of(&question).unwrap().headers().len(), 3);
     }

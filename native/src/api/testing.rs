@@ -242,6 +242,7 @@ impl Client {
             method,
             path,
             body,
+            content_type: None,
             timeout_ms,
             fresh,
         });

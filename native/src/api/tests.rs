@@ -187,6 +187,7 @@ fn n10_request_goes_to_another_address_within_its_time_and_when_it_has_to_be_fre
                 method,
                 path,
                 body: None,
+                content_type: None,
                 timeout_ms: 5e3,
                 fresh: true,
             };
@@ -207,6 +208,7 @@ fn abandon_reports_nothing_more_and_closes_the_connection() {
             method,
             path,
             body: None,
+            content_type: None,
             timeout_ms: 300.0,
             fresh: false,
         };

@@ -154,6 +154,7 @@ fn n20_request_and_watch_end_exactly_once_whatever_the_server_says() {
                     method,
                     path,
                     body,
+                    content_type: None,
                     timeout_ms,
                     fresh,
                 });

@@ -47,6 +47,7 @@ async fn open(order: &WatchOrder, call: &Call, via: &Via) -> Result<Opening, Tro
         method: "GET",
         path: &order.path,
         body: None,
+        content_type: None,
     };
     let response = call.ask(&mut connection, &question, via).await?;
     if response.status().is_success() {

@@ -16,6 +16,7 @@ export interface Question {
   readonly method: Method;
   readonly path: string;
   readonly body?: string;
+  readonly contentType?: string;
 }
 
 /**
@@ -62,7 +63,11 @@ export function exchange(
   });
 }
 
-function headersOf({ server, body }: Question): Record<string, string> {
+function headersOf({
+  server,
+  body,
+  contentType = "application/json",
+}: Question): Record<string, string> {
   const host = isIPv6(server.host) ? `[${server.host}]` : server.host;
   return {
     Host: `${host}:${server.port}`,
@@ -70,7 +75,7 @@ function headersOf({ server, body }: Question): Record<string, string> {
     "User-Agent": `k8s-await-election/${version}`,
     ...(body === undefined
       ? {}
-      : { "Content-Type": "application/json", "Content-Length": String(Buffer.byteLength(body)) }),
+      : { "Content-Type": contentType, "Content-Length": String(Buffer.byteLength(body)) }),
     ...server.headers,
   };
 }
