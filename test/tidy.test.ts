@@ -28,6 +28,8 @@ interface Layer {
   readonly packages?: readonly string[];
 }
 
+const settingsAndBelow = ["the vocabulary", "what is read at the edge"];
+
 /**
  * The rooms of the core know the vocabulary and what was read at the edge, never each other: what one
  * room's news means for another is said in the corridor alone. A host knows only the program and the
@@ -49,12 +51,10 @@ const layers: Readonly<Record<string, Layer>> = {
   "the command's room": { files: [inCore("command")], imports: ["the vocabulary"] },
   "the routing's room": {
     files: [inCore("routing"), "src/core/routing/"],
-    imports: ["the vocabulary", "what is read at the edge"],
+    imports: settingsAndBelow,
   },
-  "the status' room": {
-    files: [inCore("status")],
-    imports: ["the vocabulary", "what is read at the edge"],
-  },
+  "the readiness' room": { files: [inCore("readiness")], imports: settingsAndBelow },
+  "the status' room": { files: [inCore("status")], imports: settingsAndBelow },
   "the corridor": {
     files: ["exit", "term", "heed", "settle", "observe", "pages", "program"].map(inCore),
     imports: [
@@ -63,6 +63,7 @@ const layers: Readonly<Record<string, Layer>> = {
       "the election's room",
       "the command's room",
       "the routing's room",
+      "the readiness' room",
       "the status' room",
     ],
   },

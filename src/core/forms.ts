@@ -1,5 +1,6 @@
 /** The forms that the text of a variable can have; each says what would be right. */
 import { asObject, parseJson } from "./json.ts";
+import type { ProbeTarget } from "./protocol.ts";
 
 export interface Form<T = string> {
   /** The value, or undefined if the text has not this form. */
@@ -57,6 +58,17 @@ export const wholeSeconds: Form<number> = {
   right: `must be whole seconds from 0 to ${longestSeconds}`,
 };
 
+/** What a time of nothing makes no sense for. */
+export const someSeconds: Form<number> = {
+  read: (text) => (/^\d{1,5}$/.test(text) ? within(Number(text), 1, longestSeconds) : undefined),
+  right: `must be whole seconds from 1 to ${longestSeconds}`,
+};
+
+export const smallCount: Form<number> = {
+  read: (text) => (/^\d{1,4}$/.test(text) ? within(Number(text), 1, 100) : undefined),
+  right: "must be a whole number from 1 to 100",
+};
+
 export const flagText: Form<boolean> = {
   read: (text) =>
     new Map([
@@ -80,6 +92,38 @@ export const listenAddress: Form<Address> = {
   },
   right: "must be an address to listen on, such as :9999 or 127.0.0.1:9999",
 };
+
+/**
+ * `http://127.0.0.1:8080/healthz`, `tcp://[::1]:5432`, `exec:/bin/check --fast`. The words of the last
+ * come apart at spaces, and nothing quotes: there is no shell.
+ */
+export const probeTarget: Form<ProbeTarget> = {
+  read: (text) => {
+    // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+    if (/[\u0000-\u001f\u007f]/.test(text)) return undefined;
+    if (!text.startsWith("exec:")) return readUrl(text);
+    const argv = text
+      .slice("exec:".length)
+      .split(" ")
+      .filter((word) => word !== "");
+    return argv.length === 0 ? undefined : { by: "exec", argv };
+  },
+  right:
+    "must be http://HOST[:PORT][/PATH], tcp://HOST:PORT or exec:COMMAND [ARGUMENT…], " +
+    "such as http://127.0.0.1:8080/healthz",
+};
+
+function readUrl(text: string): ProbeTarget | undefined {
+  const [, scheme, bracketed, name, digits, path] =
+    /^(http|tcp):\/\/(?:\[([\da-f:.]+)\]|([\w.-]+))(?::(\d{1,5}))?(\/[!"$-~]*)?$/i.exec(text) ?? [];
+  const host = bracketed ?? name;
+  const port = within(Number(digits ?? 80), 1, 65_535);
+  if (host === undefined || port === undefined) return undefined;
+  if (bracketed !== undefined && !isIpv6(bracketed)) return undefined;
+  if (scheme === "http") return { by: "http", host, port, path: path ?? "/" };
+  const isTcp = scheme === "tcp" && digits !== undefined && path === undefined;
+  return isTcp ? { by: "tcp", host, port } : undefined;
+}
 
 /** As `status.podIP` or, of a dual-stack pod, `status.podIPs` gives them. */
 export const ipAddresses: Form<readonly string[]> = {

@@ -6,6 +6,7 @@ import * as elections from "./election.ts";
 import { isoTime } from "./json.ts";
 import { exposition, type Gauge } from "./metrics.ts";
 import type { Now } from "./protocol.ts";
+import * as readinesses from "./readiness.ts";
 import * as routings from "./routing.ts";
 import { isWell } from "./settle.ts";
 import type { Page } from "./status.ts";
@@ -113,6 +114,13 @@ function overview(running: Running, now: Now): object {
             endInMs: inMs(tenure.endAt),
           },
     command: command.name,
+    readiness:
+      running.readiness === undefined
+        ? null
+        : {
+            ready: readinesses.isReady(running.readiness),
+            lastProbe: readinesses.detailOf(running.readiness),
+          },
     routing: running.routing === undefined ? null : routings.stateOf(running.routing),
     api: {
       watch: watch.phase,

@@ -13,6 +13,7 @@ import { type Effect, note } from "./notes.ts";
 import { nothing, observe } from "./observe.ts";
 import { pageOf } from "./pages.ts";
 import type { Facts, Instant, Now, Order, Report } from "./protocol.ts";
+import * as readinesses from "./readiness.ts";
 import type { Pod } from "./routing/objects.ts";
 import * as routings from "./routing.ts";
 import { isEnabled, readSettings, type Settings } from "./settings.ts";
@@ -83,13 +84,14 @@ export function step(program: Program, report: Report, now: Now): Step {
 /** The one deadline: without a report by then, the host reports a tick. */
 export function wakeAt(program: Program): Instant | undefined {
   if (program.name !== "running") return undefined;
-  const { election, command, routing, status, ending } = program;
+  const { election, command, routing, readiness, status, ending } = program;
   const mayRunOn = ending === undefined || ending.stage === "withdrawing";
   const tenure = mayRunOn ? elections.tenure(election) : undefined;
   const instants = [
     elections.wakeAt(election),
     commands.wakeAt(command),
     routing && routings.wakeAt(routing),
+    readiness && readinesses.wakeAt(readiness),
     status && statuses.wakeAt(status),
     tenure?.stopAt,
     askAt(program),
@@ -167,6 +169,7 @@ function join(
     election: election[0],
     command: commands.idle,
     ...(settings.service && { routing: routings.begin(settings.service, podOf(facts, lock)) }),
+    ...(settings.probing && { readiness: readinesses.begin(settings.probing) }),
     ...(status && { status: status[0] }),
     startFailures: 0,
     isGuardLost: false,
@@ -197,6 +200,11 @@ function hear(running: Running, report: Report, now: Now): [Running, ...Effect[]
   const isSame = election === running.election && command === running.command;
   let next: Running = isSame ? running : { ...running, election, command };
   const effects: Effect[] = [...told, ...done];
+  if (running.readiness !== undefined) {
+    const [readiness, ...found] = readinesses.step(running.readiness, report, now);
+    if (readiness !== running.readiness) next = { ...next, readiness };
+    effects.push(...found);
+  }
   if (running.routing !== undefined) {
     const tenure = elections.tenure(election);
     const mayPublish = tenure !== undefined && now.instant < tenure.stopAt;

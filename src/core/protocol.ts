@@ -12,6 +12,8 @@
  * - Every `start` ends in `startFailed`, or in `started` and later one `exited`.
  * - Every `kill` ends in one `emptied`, however long that takes; `remaining` may come before it. A
  *   `kill` with no command running is answered by `emptied` as well.
+ * - Every `probe` ends in one `probed`, unless it is abandoned. One that executes something shares the
+ *   term of the command: whatever of it is left is gone before `emptied` is reported.
  * - Every `asked` wants one `reply`; a reply to a client that is gone is dropped.
  * - There is no stored timer: a host waits for the next report or until `wakeAt(state)` and then
  *   reports `tick`.
@@ -76,6 +78,21 @@ export interface StartProblem {
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH";
 
+/** What is asked whether the command is ready. */
+export type ProbeTarget =
+  /** One GET; 200 to 399 is a yes, as for kubelet. A redirect is not followed. */
+  | {
+      readonly by: "http";
+      /** A name or an address, IPv6 without brackets. */
+      readonly host: string;
+      readonly port: number;
+      readonly path: string;
+    }
+  /** One connection that is closed at once; that it opens is a yes. */
+  | { readonly by: "tcp"; readonly host: string; readonly port: number }
+  /** Executed with the command's environment, its output dropped; code 0 is a yes. */
+  | { readonly by: "exec"; readonly argv: readonly string[] };
+
 /** What the program wants done. */
 export type Order =
   /**
@@ -102,7 +119,7 @@ export type Order =
       readonly timeoutMs: number;
       readonly fresh?: true;
     }
-  /** Destroys an exchange; nothing more is reported about it. A write may still be applied. */
+  /** Destroys an exchange or a probe; nothing more is reported about it. A write may still be applied. */
   | { readonly type: "abandon"; readonly id: string }
   /** Arms or moves the watchdog, which kills the tree at `at` whatever the loop does; or disarms it. */
   | { readonly type: "guard"; readonly at?: Instant }
@@ -112,6 +129,13 @@ export type Order =
   | { readonly type: "signal"; readonly signal: string }
   /** Kills the whole tree and goes on until it is verified empty. */
   | { readonly type: "kill" }
+  /** Asks whether the command is ready; `timeoutMs` is how long that may take in all. */
+  | {
+      readonly type: "probe";
+      readonly id: string;
+      readonly target: ProbeTarget;
+      readonly timeoutMs: number;
+    }
   /** Serves plain HTTP; a missing host means every address. Tried again by a new order only. */
   | { readonly type: "listen"; readonly host?: string; readonly port: number }
   | {
@@ -160,6 +184,13 @@ export type Report =
       readonly type: "remaining";
       readonly pids: readonly number[];
       readonly stuck: readonly number[];
+    }
+  /** `detail` says what was found, in at most 300 characters and without any content. */
+  | {
+      readonly type: "probed";
+      readonly id: string;
+      readonly ok: boolean;
+      readonly detail: string;
     }
   | { readonly type: "listening" }
   | { readonly type: "listenFailed"; readonly message: string }

@@ -83,6 +83,8 @@ export function redactReport(report: Report, secrets: readonly string[]): Report
       return report.error === undefined
         ? report
         : { ...report, error: told(report.error, secrets) };
+    case "probed":
+      return { ...report, detail: told(report.detail, secrets) };
     case "guardLost":
     case "startFailed":
     case "listenFailed":

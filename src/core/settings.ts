@@ -17,10 +17,14 @@ import {
   listenAddress,
   longestSeconds,
   portsJson,
+  probeTarget,
+  smallCount,
+  someSeconds,
   wholeSeconds,
   zoneText,
 } from "./forms.ts";
 import type { LogSettings } from "./log.ts";
+import type { ProbeTarget } from "./protocol.ts";
 import { deriveTiming, type Durations, type Timing, timingMisfits } from "./timing.ts";
 
 export interface Settings {
@@ -37,6 +41,7 @@ export interface Settings {
   readonly strict: boolean;
   readonly status?: Address;
   readonly service?: Service;
+  readonly probing?: Probing;
 }
 
 /** The Service without selector that points at the leader. */
@@ -50,6 +55,19 @@ export interface Service {
   readonly nodeName?: string;
   readonly zone?: string;
   readonly ports: readonly EndpointPort[];
+}
+
+/** How the command is asked whether it is ready. */
+export interface Probing {
+  readonly target: ProbeTarget;
+  /** From one probe to the next. */
+  readonly periodMs: number;
+  /** How long one probe may take. */
+  readonly timeoutMs: number;
+  /** So many failures in a row make a command that was ready not ready. */
+  readonly threshold: number;
+  /** How long a command may run without ever being ready (L11). */
+  readonly startTimeoutMs: number;
 }
 
 export interface Reading {
@@ -112,6 +130,7 @@ export function readSettings(variables: Readonly<Record<string, string>>): Readi
     strict: page.flag("STRICT"),
     ...optional("status", page.parsed("STATUS_ENDPOINT", listenAddress)),
     ...optional("service", readService(page, namespace)),
+    ...optional("probing", readProbing(page)),
   };
   for (const { duration, right } of timingMisfits(durations)) {
     const name = durationNames[duration];
@@ -194,6 +213,13 @@ class Page {
     this.misfits.push(`${prefix}${name} is ${JSON.stringify(value.slice(0, 300))}: ${right}`);
   }
 
+  /** What only `READY_PROBE` uses. */
+  warnOfIdle(names: readonly string[]): void {
+    for (const name of names.filter((it) => this.text(it) !== undefined)) {
+      this.warnings.push(`${prefix}${name} is ignored: ${prefix}READY_PROBE is not set`);
+    }
+  }
+
   warnOfUnknown(): void {
     for (const name of Object.keys(this.#variables).toSorted()) {
       if (name.startsWith(prefix) && !this.#asked.has(name)) {
@@ -236,6 +262,23 @@ function readService(page: Page, lockNamespace: string): Service | undefined {
   if (name === undefined || podIps === undefined || ports === undefined) return undefined;
   const node = { ...optional("nodeName", nodeName), ...optional("zone", zone) };
   return { name, namespace, kind, podIps, ports, ...node };
+}
+
+/** The defaults are kubelet's, but for the period: a leader is alone, and traffic waits for it. */
+function readProbing(page: Page): Probing | undefined {
+  const target = page.parsed("READY_PROBE", probeTarget);
+  const seconds = (name: string, byDefault: number) =>
+    (page.parsed(name, someSeconds) ?? byDefault) * 1000;
+  const probing = {
+    periodMs: seconds("READY_PERIOD", 1),
+    timeoutMs: seconds("READY_TIMEOUT", 1),
+    threshold: page.parsed("READY_THRESHOLD", smallCount) ?? 3,
+    startTimeoutMs: seconds("START_TIMEOUT", 300),
+  };
+  if (page.text("READY_PROBE") === undefined) {
+    page.warnOfIdle(["READY_PERIOD", "READY_TIMEOUT", "READY_THRESHOLD", "START_TIMEOUT"]);
+  }
+  return target && { target, ...probing };
 }
 
 function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {

@@ -10,9 +10,10 @@ import * as exits from "./exit.ts";
 import { heed } from "./heed.ts";
 import { note } from "./notes.ts";
 import { InvariantError, later, type Now, type Report } from "./protocol.ts";
+import * as readinesses from "./readiness.ts";
 import * as routings from "./routing.ts";
 import type { Settings } from "./settings.ts";
-import { type After, askAt, end, exitNow, type Running, type Step } from "./term.ts";
+import { type After, askAt, end, type Ending, exitNow, type Running, type Step } from "./term.ts";
 
 type Rule = (running: Running, now: Now) => Step | undefined;
 
@@ -24,11 +25,14 @@ const rules: readonly Rule[] = [
   noticeLoss,
   noticeDelay,
   noticePreference,
+  noticeUnready,
   withdrawFirst,
   endDelay,
   stopCommand,
   startCommand,
   prolongCommand,
+  probeCommand,
+  forgetFailures,
   letGo,
   closeTerm,
 ];
@@ -111,11 +115,23 @@ function noticeEnd(running: Running): Step | undefined {
   const fate = command.name === "over" || command.name === "killing" ? command.end : undefined;
   if (fate === undefined || ending !== undefined || term === undefined) return undefined;
   if (fate.how === "notStarted" && exits.isPassing(fate.problem)) {
-    const startFailures = running.startFailures + 1;
-    const pauseMs = Math.min(60_000, 1000 * 2 ** startFailures);
-    return [end({ ...running, startFailures }, "kill", { how: "rejoin", pauseMs })];
+    return [backOff(running, "kill")];
   }
   return [end(running, "kill", { how: "exitAsCommand", otherwise: exits.ofEnd(fate) })];
+}
+
+/** Another replica may have more luck (L11). */
+function noticeUnready(running: Running, now: Now): Step | undefined {
+  const { readiness, ending } = running;
+  if (ending !== undefined || readiness === undefined) return undefined;
+  if (!readinesses.isOverdue(readiness, now)) return undefined;
+  return [
+    backOff(running, { signal: "SIGTERM" }),
+    note("error", "the command was not ready in time: stopping it", {
+      limitMs: readiness.probing.startTimeoutMs,
+      problem: readinesses.detailOf(readiness),
+    }),
+  ];
 }
 
 /** G: no renewal came through, so the command gets the time until H to stop by itself. */
@@ -214,6 +230,24 @@ function prolongCommand(running: Running, now: Now): Step | undefined {
   return command === running.command ? undefined : [{ ...running, command }, ...effects];
 }
 
+/** It is asked as long as it runs and shall run on. */
+function probeCommand(running: Running, now: Now): Step | undefined {
+  const { readiness, command, ending } = running;
+  if (readiness === undefined) return undefined;
+  const isWanted = command.name === "running" && ending === undefined;
+  const [next, ...effects] = isWanted
+    ? readinesses.probe(readiness, now)
+    : readinesses.rest(readiness);
+  return next === readiness ? undefined : [{ ...running, readiness: next }, ...effects];
+}
+
+/** It serves, so what failed before is over. */
+function forgetFailures(running: Running): Step | undefined {
+  const { command, readiness, startFailures } = running;
+  const serves = command.name === "running" && readinesses.isReady(readiness);
+  return startFailures > 0 && serves ? [{ ...running, startFailures: 0 }] : undefined;
+}
+
 /** The tree is verified empty and the traffic gone: the lease may go too (S5). */
 function letGo(running: Running, now: Now): Step | undefined {
   const { election, ending } = running;
@@ -233,22 +267,24 @@ function closeTerm(running: Running, now: Now): Step | undefined {
     return undefined;
   if (ending.after.how !== "rejoin") return [running, exitNow(running)];
   const { term: _, ending: __, ...rest } = running;
-  const startFailures = hasRun(running) ? 0 : running.startFailures;
   const [rejoined, ...effects] = elections.rejoin(election, ending.after.pauseMs, now);
   return [
-    { ...rest, election: rejoined, command: commands.idle, startFailures },
+    { ...rest, election: rejoined, command: commands.idle },
     note("info", "a candidate again"),
     ...effects,
   ];
 }
 
-function hasRun({ command }: Running): boolean {
-  return command.name === "over" && command.end !== undefined && command.end.how !== "notStarted";
-}
-
 /** No process of the command can be left, and no traffic comes. */
 function isClear({ command, routing }: Running): boolean {
   return commands.isEmpty(command) && (routing === undefined || routings.isIdle(routing));
+}
+
+/** Gives leadership up, and stays away for longer with every failure in a row (L11). */
+function backOff(running: Running, ask: Ending["ask"]): Running {
+  const startFailures = running.startFailures + 1;
+  const pauseMs = Math.min(60_000, 1000 * 2 ** startFailures);
+  return end({ ...running, startFailures }, ask, { how: "rejoin", pauseMs });
 }
 
 function afterLoss({ onLoss }: Settings): After {

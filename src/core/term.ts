@@ -8,6 +8,7 @@ import type { LogSettings } from "./log.ts";
 import type { Effect } from "./notes.ts";
 import type { Observed } from "./observe.ts";
 import { type Instant, later } from "./protocol.ts";
+import type * as readinesses from "./readiness.ts";
 import type * as routings from "./routing.ts";
 import type { Settings } from "./settings.ts";
 import type { Status } from "./status.ts";
@@ -19,12 +20,14 @@ export interface Running {
   readonly election: elections.Election;
   readonly command: commands.Command;
   readonly routing?: routings.Routing;
+  /** Missing where nobody asks: the command is taken for ready then. */
+  readonly readiness?: readinesses.Readiness;
   readonly status?: Status;
   /** The term that is not closed yet: the command, its traffic or the lease is still ours. */
   readonly term?: elections.Term;
   /** Why the term, or the waiting for one, is to end. */
   readonly ending?: Ending;
-  /** How often in a row the machine could not start the command (L11). */
+  /** How often in a row the command could not be started, or was not ready in time (L11). */
   readonly startFailures: number;
   /** The deadline has no independent keeper any more (S14). */
   readonly isGuardLost: boolean;

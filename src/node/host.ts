@@ -27,6 +27,8 @@ interface Options {
 interface Election extends Secretive {
   carryOut(order: Order): void;
   protect(tree: Tree | undefined): void;
+  /** Ends what would outlive the host. */
+  close(): void;
 }
 
 type Take = (report: Report) => void;
@@ -41,7 +43,9 @@ export async function runHost({ argv, environment }: Options): Promise<void> {
   let election: Election | undefined;
   let take: Take = (it) => loop.report(redactReport(it, election?.secrets() ?? []));
   const report: Take = (it) => take(it);
-  if (isEnabled(environment)) election = await openElection(environment, report);
+  if (isEnabled(environment)) {
+    election = await openElection(environment, report, () => command.environment());
+  }
   const isPid1 = process.pid === 1;
   const protect = (tree: Tree | undefined) => election?.protect(tree);
   const command = createCommand({ argv, isPid1, report, protect, env: environment });
@@ -89,6 +93,7 @@ export async function runHost({ argv, environment }: Options): Promise<void> {
   async function leave(code: number): Promise<void> {
     take = () => {};
     loop.stop();
+    election?.close();
     // A thread that is stuck in a write would keep an ordinary exit waiting for ever.
     const ended = await Promise.all([printer.flush(), recorder?.end()]);
     if (ended.includes(false)) process.kill(process.pid, "SIGKILL");
@@ -107,13 +112,19 @@ async function openRecorder(
   return createRecorder({ file, print: (line) => printer.print(line) });
 }
 
-async function openElection(environment: NodeJS.ProcessEnv, report: Take): Promise<Election> {
+/** `ofCommand` are the variables of the command that runs. */
+async function openElection(
+  environment: NodeJS.ProcessEnv,
+  report: Take,
+  ofCommand: () => NodeJS.ProcessEnv | undefined,
+): Promise<Election> {
   const [
     { openAccess },
     { keepSecrets },
     { createApi },
     { createGuard },
     { createListener },
+    { createProber },
     { listenForSignals },
   ] = await Promise.all([
     import("./api/access.ts"),
@@ -121,6 +132,7 @@ async function openElection(environment: NodeJS.ProcessEnv, report: Take): Promi
     import("./api/api.ts"),
     import("./command/guard.ts"),
     import("./listener.ts"),
+    import("./probe.ts"),
     import("./signals.ts"),
   ]);
   listenForSignals(report);
@@ -128,10 +140,12 @@ async function openElection(environment: NodeJS.ProcessEnv, report: Take): Promi
   const listener = createListener({ report });
   const { access, secrets } = keepSecrets(await openAccess(environment));
   const api = createApi({ access, report });
+  const prober = createProber({ report, environment: ofCommand });
   return {
     access,
     secrets,
     protect: (tree) => guard.protect(tree),
+    close: () => prober.close(),
     carryOut(order) {
       switch (order.type) {
         case "request":
@@ -139,7 +153,10 @@ async function openElection(environment: NodeJS.ProcessEnv, report: Take): Promi
         case "watch":
           return api.watch(order);
         case "abandon":
-          return api.abandon(order.id);
+          api.abandon(order.id);
+          return prober.abandon(order.id);
+        case "probe":
+          return prober.probe(order);
         case "guard":
           return guard.arm(order.at);
         case "listen":

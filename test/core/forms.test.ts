@@ -8,6 +8,7 @@ import {
   ipAddresses,
   listenAddress,
   portsJson,
+  probeTarget,
   zoneText,
 } from "../../src/core/forms.ts";
 
@@ -57,6 +58,61 @@ for (const json of [
 ]) {
   test(`portsJson refuses ${json.slice(0, 40)}`, () => {
     assert.equal(portsJson.read(json), undefined);
+  });
+}
+
+const targets: readonly (readonly [text: string, value: unknown])[] = [
+  ["http://127.0.0.1:8080/healthz", { host: "127.0.0.1", port: 8080, path: "/healthz" }],
+  ["http://localhost", { host: "localhost", port: 80, path: "/" }],
+  ["http://[fd00::1]:81/a?b=c&d=%20", { host: "fd00::1", port: 81, path: "/a?b=c&d=%20" }],
+  ["tcp://127.0.0.1:5432", { host: "127.0.0.1", port: 5432 }],
+  ["tcp://[::1]:5432", { host: "::1", port: 5432 }],
+  ["tcp://db_1.svc:65535", { host: "db_1.svc", port: 65_535 }],
+  ["exec:/bin/check", { argv: ["/bin/check"] }],
+  ["exec:check  --to  a:b 'c ", { argv: ["check", "--to", "a:b", "'c"] }],
+];
+
+for (const [text, value] of targets) {
+  test(`probeTarget takes ${text}`, () => {
+    const [by] = text.split(":");
+    assert.deepEqual(probeTarget.read(text), { by, ...(value as object) });
+  });
+}
+
+for (const text of [
+  "",
+  "8080",
+  "/healthz",
+  "127.0.0.1:8080",
+  "https://127.0.0.1:8443/",
+  "http://",
+  "http:///healthz",
+  "http://::1/",
+  "http://[::1/",
+  "http://[127.0.0.1]/",
+  "http://[:::1]/",
+  "http://a:0/",
+  "http://a:65536/",
+  "http://a:080000/",
+  "http://me@a/",
+  "http://me:secret@a/",
+  "http://a/x y",
+  "http://a/#x",
+  "http://a/é",
+  "http://a/\r\nX: y",
+  "http://a?x",
+  "HTTP://a/",
+  "tcp://a",
+  "tcp://a:1/",
+  "tcp://:1",
+  "exec:",
+  "exec:  ",
+  "exec:/bin/check\n",
+  "exec:/bin/check\u0000",
+  "udp://a:1",
+]) {
+  test(`probeTarget refuses ${JSON.stringify(text)}`, () => {
+    assert.equal(probeTarget.read(text), undefined);
   });
 }
 

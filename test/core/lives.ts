@@ -20,11 +20,16 @@ const withService = {
   K8S_AWAIT_ELECTION_TAKEOVER_DELAY: "0",
   K8S_AWAIT_ELECTION_LOG_LEVEL: "debug",
 };
+const withProbe = {
+  ...withService,
+  K8S_AWAIT_ELECTION_READY_PROBE: "http://127.0.0.1:8080/healthz",
+  K8S_AWAIT_ELECTION_START_TIMEOUT: "3",
+};
 
 export const facts: fc.Arbitrary<Facts> = fc.record({
   seed: fc.nat(),
   incarnation: fc.constant("a".repeat(32)),
-  variables: fc.constantFrom(variables, withService, withService, {
+  variables: fc.constantFrom(variables, withService, withProbe, {
     ...variables,
     K8S_AWAIT_ELECTION_ON_LOSS: "exit",
     K8S_AWAIT_ELECTION_LOG_FORMAT: "json",

@@ -109,6 +109,24 @@ test("step() has one exchange with the lease under way at a time", () => {
   }, numRuns);
 });
 
+test("step() probes a command that runs and nothing else, one probe at a time", () => {
+  forEveryStep(() => {
+    let open: string | undefined;
+    return ({ report, puppet: { orders, program } }) => {
+      if (report.type === "probed" && report.id === open) open = undefined;
+      for (const order of orders) {
+        if (order.type === "abandon" && order.id === open) open = undefined;
+        if (order.type !== "probe") continue;
+        assert.equal(open, undefined, "the one before has not ended");
+        open = order.id;
+      }
+      if (program.name !== "running" || open === undefined) return;
+      assert.equal(program.command.name, "running");
+      assert.equal(program.ending, undefined);
+    };
+  }, numRuns);
+});
+
 test("step() orders nothing after the exit, which comes last", () => {
   forEveryStep(() => {
     return ({ puppet: { orders, program } }) => {

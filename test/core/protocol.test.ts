@@ -15,6 +15,7 @@ test("step() never throws, and reaches every phase of a life", () => {
         if (program.name === "running") {
           reached.add(program.election.phase.name).add(program.command.name);
           if (program.routing !== undefined) reached.add(program.routing.phase.name);
+          if (program.readiness !== undefined) reached.add(program.readiness.name);
         } else {
           reached.add(program.name);
         }
@@ -23,8 +24,8 @@ test("step() never throws, and reaches every phase of a life", () => {
   );
   const phases =
     "candidate claiming leading releasing idle arming starting running draining killing";
-  const others = "pointing withdrawing finished";
-  const orders = "request watch abandon guard start signal kill listen reply print exit";
+  const others = "pointing withdrawing resting asked finished";
+  const orders = "request watch abandon guard start signal kill probe listen reply print exit";
   for (const word of `${phases} ${others} ${orders}`.split(" ")) {
     assert.ok(reached.has(word), `no sequence reached ${word}`);
   }

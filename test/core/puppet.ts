@@ -14,6 +14,7 @@ import {
 import { leaseText, timeText } from "./leases.ts";
 
 type Request = Extract<Order, { type: "request" }>;
+type Probe = Extract<Order, { type: "probe" }>;
 type Pick = (choices: number) => number;
 
 export interface Moment {
@@ -60,6 +61,7 @@ export class Puppet {
   #stored: string | undefined;
   readonly #requests = new Map<string, Request>();
   readonly #watches = new Set<string>();
+  #probe: Probe | undefined;
   readonly #retired: string[] = ["lease-1", "route-1", "watch-1"];
   #guardAt: Instant | undefined;
   #isAlive = false;
@@ -114,6 +116,8 @@ export class Puppet {
     if (request !== undefined) {
       events.push(...Array.from({ length: 6 }, () => () => this.#answer(request, pick)));
     }
+    const probe = this.#probe;
+    if (probe !== undefined) events.push(() => this.#probed(probe, pick));
     const [watch] = this.#watches;
     if (watch !== undefined) events.push(() => this.#watched(watch, pick));
     const at = this.#guardAt;
@@ -154,6 +158,7 @@ export class Puppet {
       { type: "opened", id },
       { type: "line", id, text: body },
       { type: "ended", id },
+      { type: "probed", id: "probe-1", ok: true, detail: "late" },
       { type: "guardReady", at: instant(pick(20_000)) },
       { type: "guardFired" },
       { type: "guardLost", message: "gone" },
@@ -200,6 +205,11 @@ export class Puppet {
     return { type: "ended", id };
   }
 
+  #probed({ id }: Probe, pick: Pick): Report {
+    this.#probe = undefined;
+    return { type: "probed", id, ok: pick(2) === 0, detail: "HTTP" };
+  }
+
   #exit(pick: Pick): Report {
     this.#isAlive = false;
     return pick(2) === 0
@@ -227,12 +237,14 @@ export class Puppet {
     for (const order of orders) {
       if (order.type === "request") this.#requests.set(order.id, order);
       if (order.type === "watch") this.#watches.add(order.id);
+      if (order.type === "probe") this.#probe = order;
       if (order.type === "guard") this.#guardAt = order.at;
       if (order.type === "start") this.#isAlive = true;
       if (order.type === "kill") this.#isKilling = true;
       if (order.type === "abandon") {
         this.#requests.delete(order.id);
         this.#watches.delete(order.id);
+        if (this.#probe?.id === order.id) this.#probe = undefined;
         this.#retired.push(order.id);
       }
     }

@@ -178,6 +178,7 @@ test("redactReport() leaves no secret in any text of a report", () => {
     { type: "guardLost", message: text },
     { type: "startFailed", errno: "ENOENT", message: text },
     { type: "listenFailed", message: text },
+    { type: "probed", id: "probe-1", ok: false, detail: text },
     { type: "becomeFailed", errno: "ENOENT", message: text },
     { type: "asked", id: "asked-1", method: "GET", path: `/${token}?q=${token}` },
     { type: "asked", id: "asked-1", method: "GET", path: "/?session=abcdefgh-secret" },

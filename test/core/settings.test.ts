@@ -19,6 +19,12 @@ const withService: Readonly<Record<string, string>> = {
   SERVICE_PORTS_JSON: '[{"port":80}]',
 };
 
+/** What nothing is idle beside. */
+const withAll: Readonly<Record<string, string>> = {
+  ...withService,
+  READY_PROBE: "tcp://127.0.0.1:5432",
+};
+
 /** The texts of X11, each of which every variable gets; `unset`, `empty` and `valid` come apart. */
 const texts: Readonly<Record<string, string>> = {
   "a space": " ",
@@ -73,6 +79,11 @@ const rows: Readonly<Record<string, Row>> = {
   ZONE: { valid: "eu-west-1a", takes: [...label, "1.5"] },
   DRAIN_DELAY: { valid: "2", takes: ["015"] },
   SERVICE_PORTS_JSON: { valid: '[{"port":8080}]' },
+  READY_PROBE: { valid: "http://127.0.0.1:8080/healthz" },
+  READY_PERIOD: { valid: "5", takes: ["015"] },
+  READY_TIMEOUT: { valid: "2", takes: ["015"] },
+  READY_THRESHOLD: { valid: "1", takes: ["015"] },
+  START_TIMEOUT: { valid: "60", takes: ["015"] },
 };
 
 /** Longer and rarer leases, so that no text below is unsafe together with the defaults. */
@@ -80,13 +91,13 @@ const roomy = { LEASE_DURATION: "60", RENEW_DEADLINE: "20", RETRY_PERIOD: "2" };
 
 for (const [name, { valid, takes = [], warnsOf = [] }] of Object.entries(rows)) {
   test(`X11 readSettings() takes ${name} unset and empty alike`, () => {
-    const base = { ...needed, ...withService };
+    const base = { ...needed, ...withAll };
     const { [name]: _, ...unset } = base;
     assert.deepEqual(read({ ...base, [name]: "" }), read(unset));
   });
 
   test(`X11 readSettings() takes a valid ${name} without a word`, () => {
-    const { settings, misfits, warnings } = read({ ...needed, ...withService, [name]: valid });
+    const { settings, misfits, warnings } = read({ ...needed, ...withAll, [name]: valid });
     assert.deepEqual([misfits, warnings], [[], []]);
     assert.ok(settings !== undefined);
   });
@@ -95,7 +106,7 @@ for (const [name, { valid, takes = [], warnsOf = [] }] of Object.entries(rows)) 
     const fate = takes.includes(what) ? "takes" : warnsOf.includes(what) ? "warns of" : "refuses";
     test(`X11 readSettings() ${fate} ${name} as ${what}`, () => {
       const long = name.endsWith("_DURATION") || name.startsWith("RE") ? durationsFor(name) : {};
-      const reading = read({ ...needed, ...withService, ...long, [name]: text });
+      const reading = read({ ...needed, ...withAll, ...long, [name]: text });
       const told = new RegExp(`^${prefix}${name} is .*${escapedForSearch(text)}.*: ?.{9,}`);
       assert.equal(reading.misfits.length, fate === "refuses" ? 1 : 0, reading.misfits.join());
       assert.equal(reading.warnings.length, fate === "warns of" ? 1 : 0, reading.warnings.join());

@@ -60,6 +60,12 @@ export class Connection extends Agent {
     return this.#socket;
   }
 
+  /** Also the socket that no exchange was ever begun on, which Node's agent does not know yet. */
+  override destroy(): void {
+    super.destroy();
+    this.#socket.destroy();
+  }
+
   /** Node calls this when an exchange has ended and the socket may serve another one. */
   override keepSocketAlive(socket: Duplex): boolean {
     super.keepSocketAlive(socket);

@@ -37,6 +37,8 @@ export interface Command {
   signal(name: string): void;
   kill(): void;
   become(): void;
+  /** The variables of the command that runs, its term's mark among them; undefined when none does. */
+  environment(): NodeJS.ProcessEnv | undefined;
 }
 
 /** The variable that marks everything one term starts; its value is new in every term. */
@@ -48,6 +50,7 @@ const nextRemainingMs = 5000;
 interface Running {
   readonly tree: Tree;
   readonly scan: Scan;
+  readonly environment: NodeJS.ProcessEnv;
   readonly exit: Promise<void>;
   hasExited: boolean;
 }
@@ -67,17 +70,18 @@ export function createCommand(options: CommandOptions): Command {
     if ("errno" in found) return report({ type: "startFailed", ...found });
     const failed = (error: unknown) =>
       report({ type: "startFailed", ...problemOf(argv0, errnoOf(error), missingPart(error)) });
+    const environment = { ...env, ...addEnv };
     let child: ChildProcess;
     try {
-      child = spawnDetached(found.file, argv, { ...env, ...addEnv });
+      child = spawnDetached(found.file, argv, environment);
     } catch (error) {
       return failed(error);
     }
     if (child.pid === undefined) child.once("error", failed);
-    else follow(child, treeOf(child.pid, mark, isPid1));
+    else follow(child, treeOf(child.pid, mark, isPid1), environment);
   }
 
-  function follow(child: ChildProcess, tree: Tree): void {
+  function follow(child: ChildProcess, tree: Tree, environment: NodeJS.ProcessEnv): void {
     protect(tree);
     const exit = new Promise<void>((resolve) => {
       child.once("exit", (code, signal) => {
@@ -86,7 +90,8 @@ export function createCommand(options: CommandOptions): Command {
         resolve();
       });
     });
-    const current: Running = { tree, scan: createScan(tree), exit, hasExited: false };
+    const scan = createScan(tree);
+    const current: Running = { tree, scan, environment, exit, hasExited: false };
     running = current;
     report({ type: "started", pid: tree.root });
   }
@@ -113,6 +118,7 @@ export function createCommand(options: CommandOptions): Command {
       if (running !== undefined) signalGroup(running, name);
     },
     kill,
+    environment: () => (running?.hasExited === false ? running.environment : undefined),
     become() {
       becomeCommand(argv, env, (problem) => report({ type: "becomeFailed", ...problem }));
     },
