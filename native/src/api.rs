@@ -36,14 +36,16 @@ mod watch;
 mod yaml;
 
 pub use access::Access;
-pub use error_text::code_of;
+pub use addresses::{Addresses, look_up};
+pub use connections::{Connection, Connections};
+pub use error_text::{Trouble, code_of, one_line};
+pub use exchange::{PRODUCT, host_of, send};
 pub use offload::Offloaded;
+pub use server::Server;
 
 use crate::protocol::{Report, Reports, RequestOrder, WatchOrder};
-use addresses::{Addresses, Resolve, look_up};
+use addresses::Resolve;
 use call::{Call, Via};
-use connections::{Connection, Connections};
-use error_text::Trouble;
 use exchange::{Question, read_body};
 use hyper::Response;
 use hyper::body::Incoming;

@@ -1,21 +1,22 @@
-//! Carries out the orders `start`, `signal`, `kill` and `become`, and reports what became of them.
+//! Carries out the orders `start`, `signal`, `kill` and `become`, and reports what became of them; runs
+//! the helper of a probe beside the command.
 //!
 //! The command runs in a session and process group of its own, its standard streams are the host's.
 //! Beyond the rules of the protocol: `Exited` comes before the `Emptied` of the same tree, and a
 //! report may be made before the order's function has returned.
 use crate::protocol::{Ending, Report, Reports, StartProblem};
 use crate::signals::{name_of, number_of};
-use crate::sys::{self, Image};
+use crate::sys;
 use crate::timer::{now, sleep};
-use executable::{find_command, look_up, problem_of};
+use executable::find_command;
 use guard::Guard;
-use image::lay_out;
+use helper::Helper;
+use image::{image_of, start_problem};
 use kill::{Kill, stand_by};
 use processes::{find_proc_problem, is_stuck};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
-use std::io;
+use std::ffi::OsString;
 use std::rc::Rc;
 use tokio::sync::Notify;
 use tree::Tree;
@@ -25,6 +26,7 @@ mod executable;
 #[cfg(fuzzing)]
 pub mod fuzz;
 pub mod guard;
+mod helper;
 mod image;
 pub mod kill;
 mod processes;
@@ -50,10 +52,12 @@ struct Room {
     /// Orders to kill that wait for the tree to be empty; each gets its own `Emptied`.
     waiting_kills: Cell<u32>,
     exited: Notify,
+    helper: Helper,
 }
 
 struct Running {
     kill: Kill,
+    add_env: BTreeMap<String, String>,
     has_exited: bool,
     /// Who belongs is about to be learned, for a signal that was sent.
     is_to_look: bool,
@@ -74,6 +78,7 @@ impl Command {
             running: RefCell::new(None),
             waiting_kills: Cell::new(0),
             exited: Notify::new(),
+            helper: Helper::default(),
         }))
     }
 
@@ -96,12 +101,33 @@ impl Command {
             return Err(format!("Cannot start: no {MARK_NAME} was given"));
         };
         match self.0.spawn(add_env) {
-            Ok(pid) => self
-                .0
-                .follow(Tree::new(pid, format!("{MARK_NAME}={value}"))),
+            Ok(pid) => {
+                let tree = Tree::new(pid, format!("{MARK_NAME}={value}"));
+                self.0.follow(tree, add_env.clone());
+            }
             Err(problem) => self.0.reports.tell(Report::StartFailed(problem)),
         }
         Ok(())
+    }
+
+    /// Runs a program with the variables of the command that runs, one at a time, and says how it ended,
+    /// or why it did not run. Whatever of its group is left when this is dropped is killed.
+    pub async fn help(&self, argv: &[OsString]) -> Result<Ending, String> {
+        self.0.helper.free().await;
+        let add_env = match &*self.0.running.borrow() {
+            Some(it) if !it.has_exited => it.add_env.clone(),
+            _ => return Err("no command runs".into()),
+        };
+        let image = image_of(argv, &add_env).map_err(|it| it.message)?;
+        let status = self.0.helper.run(&image).await;
+        status
+            .map(ending_of)
+            .map_err(|error| start_problem(argv, &error).message)
+    }
+
+    /// Kills what is left of a helper: the host is about to end.
+    pub fn end_helper(&self) {
+        self.0.helper.kill();
     }
 
     /// Sends a signal to the command's group; one that Linux does not have is nobody's.
@@ -130,6 +156,7 @@ impl Command {
 
     /// A child of the host has ended, by this raw status; it may be anybody's.
     pub fn reaped(&self, pid: i32, status: i32) {
+        self.0.helper.reaped(pid, status);
         let mut running = self.0.running.borrow_mut();
         if let Some(current) = running.as_mut().filter(|it| it.kill.tree().root == pid) {
             current.has_exited = true;
@@ -140,41 +167,22 @@ impl Command {
 }
 
 impl Room {
-    fn argv0(&self) -> &OsStr {
-        self.argv
-            .first()
-            .map_or(OsStr::new(""), OsString::as_os_str)
-    }
-
     fn spawn(&self, add_env: &BTreeMap<String, String>) -> Result<i32, StartProblem> {
         if let Some(problem) = find_proc_problem() {
             return Err(problem);
         }
-        let image = self.image(add_env)?;
-        sys::spawn(&image).map_err(|error| {
-            // The file was found before: what is missing now is what the kernel needs to execute it.
-            let is_missing = error.raw_os_error() == Some(libc::ENOENT);
-            self.problem_of(&error, is_missing.then_some("its interpreter is not found"))
-        })
+        let image = image_of(&self.argv, add_env)?;
+        sys::spawn(&image).map_err(|error| start_problem(&self.argv, &error))
     }
 
     fn r#become(&self) -> StartProblem {
-        match self.image(&BTreeMap::new()) {
-            Ok(image) => self.problem_of(&sys::exec(&image), None),
+        match image_of(&self.argv, &BTreeMap::new()) {
+            Ok(image) => start_problem(&self.argv, &sys::exec(&image)),
             Err(problem) => problem,
         }
     }
 
-    fn image(&self, add_env: &BTreeMap<String, String>) -> Result<Image, StartProblem> {
-        let file = look_up(self.argv0(), std::env::var_os("PATH").as_deref())?;
-        lay_out(&file, &self.argv, add_env).map_err(|it| self.problem_of(&it.into(), None))
-    }
-
-    fn problem_of(&self, error: &io::Error, detail: Option<&str>) -> StartProblem {
-        problem_of(self.argv0(), &errno::name_of(error), detail)
-    }
-
-    fn follow(&self, tree: Tree) {
+    fn follow(&self, tree: Tree, add_env: BTreeMap<String, String>) {
         if let Some(guard) = &self.guard {
             guard.protect(tree.clone());
         }
@@ -182,6 +190,7 @@ impl Room {
         let pid = tree.root;
         self.running.replace(Some(Running {
             kill: Kill::new(tree),
+            add_env,
             has_exited: false,
             is_to_look: false,
         }));

@@ -8,6 +8,7 @@ use crate::command::guard::Guard;
 use crate::engine::{Engine, Failure, Now};
 use crate::listener::Listener;
 use crate::printer::Printer;
+use crate::probe::Prober;
 use crate::protocol::{Instant, Order, Report, Reports};
 use crate::recorder::Recorder;
 use crate::{facts, signals, timer};
@@ -32,10 +33,11 @@ struct Host {
     engine: Engine,
     printer: Printer,
     command: Rc<Command>,
+    prober: Prober,
     election: Option<Election>,
     recorder: Option<Recorder>,
     reports: UnboundedReceiver<Report>,
-    /// The exchanges under way: what is reported of others was abandoned.
+    /// The exchanges and probes under way: what is reported of others was abandoned.
     exchanges: HashSet<String>,
     /// As the program knows them.
     secrets: Vec<String>,
@@ -66,6 +68,7 @@ async fn open(argv: Vec<OsString>, printer: Printer) -> Result<Host, Failure> {
     };
     let guard = election.as_ref().map(|it| it.guard.clone());
     let command = Rc::new(Command::new(argv.clone(), sender.clone(), guard));
+    let prober = Prober::new(command.clone(), sender.clone());
     if election.is_some() {
         let reaper = command.clone();
         let watching = signals::watch(sender, move |pid, status| reaper.reaped(pid, status));
@@ -78,6 +81,7 @@ async fn open(argv: Vec<OsString>, printer: Printer) -> Result<Host, Failure> {
         engine,
         printer,
         command,
+        prober,
         election,
         recorder,
         reports,
@@ -173,7 +177,14 @@ impl Host {
             Order::Signal { signal } => self.command.signal(&signal),
             Order::Kill => self.command.kill(),
             Order::Become => self.command.r#become(),
+            Order::Probe(order) => {
+                self.exchanges.insert(order.id.clone());
+                self.prober.probe(order);
+            }
             order => {
+                if let Order::Abandon { id } = &order {
+                    self.prober.abandon(id);
+                }
                 let election = self
                     .election
                     .as_ref()
@@ -199,6 +210,7 @@ impl Host {
     }
 
     async fn leave(self, code: i32) -> i32 {
+        self.command.end_helper();
         self.printer.flush().await;
         if let Some(recorder) = self.recorder {
             recorder.end().await;

@@ -10,6 +10,7 @@ mod install;
 mod line_queue;
 mod listener;
 mod printer;
+mod probe;
 mod protocol;
 mod recorder;
 mod replay;

@@ -21,6 +21,7 @@ pub enum Order {
     Start { add_env: BTreeMap<String, String> },
     Signal { signal: String },
     Kill,
+    Probe(ProbeOrder),
     Listen(ListenOrder),
     Reply(ReplyOrder),
     Print { line: String },
@@ -49,6 +50,31 @@ pub struct WatchOrder {
     pub timeout_ms: f64,
     #[serde(default)]
     pub fresh: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProbeOrder {
+    pub id: String,
+    pub target: ProbeTarget,
+    pub timeout_ms: f64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "by", rename_all = "camelCase")]
+pub enum ProbeTarget {
+    Http {
+        host: String,
+        port: u16,
+        path: String,
+    },
+    Tcp {
+        host: String,
+        port: u16,
+    },
+    Exec {
+        argv: Vec<String>,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -111,6 +137,11 @@ pub enum Report {
         pids: Vec<i32>,
         stuck: Vec<i32>,
     },
+    Probed {
+        id: String,
+        ok: bool,
+        detail: String,
+    },
     Listening,
     ListenFailed {
         message: String,
@@ -124,23 +155,24 @@ pub enum Report {
 }
 
 impl Report {
-    /// Which exchange it tells of.
+    /// Which exchange or probe it tells of.
     pub fn exchange(&self) -> Option<&str> {
         match self {
             Self::Answered(Answer { id, .. })
             | Self::Unanswered { id, .. }
             | Self::Opened { id }
             | Self::Line { id, .. }
-            | Self::Ended { id, .. } => Some(id),
+            | Self::Ended { id, .. }
+            | Self::Probed { id, .. } => Some(id),
             _ => None,
         }
     }
 
-    /// Whether the exchange is over with it.
+    /// Whether that is over with it.
     pub fn is_last(&self) -> bool {
         matches!(
             self,
-            Self::Answered(_) | Self::Unanswered { .. } | Self::Ended { .. }
+            Self::Answered(_) | Self::Unanswered { .. } | Self::Ended { .. } | Self::Probed { .. }
         )
     }
 }

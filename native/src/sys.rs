@@ -12,7 +12,7 @@ mod exec;
 mod signals;
 
 pub use bytecode::load_module;
-pub use exec::{Image, exec, spawn};
+pub use exec::{Image, exec, spawn, spawn_silent};
 pub use signals::{block_signals, next_signal, open_signals};
 
 fn checked(result: libc::c_int) -> io::Result<libc::c_int> {

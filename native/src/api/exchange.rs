@@ -13,7 +13,7 @@ use hyper::{Request, Response, StatusCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-const PRODUCT: &str = concat!("k8s-await-election/", env!("CARGO_PKG_VERSION"));
+pub const PRODUCT: &str = concat!("k8s-await-election/", env!("CARGO_PKG_VERSION"));
 
 /// Interim answers (1xx) before the real one; the API server sends none unless asked.
 const MAX_INTERIM_ANSWERS: usize = 8;
@@ -34,7 +34,14 @@ pub async fn exchange(
     connection: &mut Connection,
     question: &Question<'_>,
 ) -> Result<Response<Incoming>, Trouble> {
-    let mut request = request_of(question)?;
+    send(connection, request_of(question)?).await
+}
+
+/// Sends a request as it is.
+pub async fn send(
+    connection: &mut Connection,
+    mut request: Request<Full<Bytes>>,
+) -> Result<Response<Incoming>, Trouble> {
     let interim_answers = Arc::new(AtomicUsize::new(0));
     let (count, connection_task) = (interim_answers.clone(), connection.task());
     hyper::ext::on_informational(&mut request, move |_| {
@@ -91,7 +98,7 @@ fn unsendable(what: &str) -> Trouble {
     ))
 }
 
-fn host_of(server: &Server) -> String {
+pub fn host_of(server: &Server) -> String {
     let Server { host, port, .. } = server;
     if host.contains(':') {
         format!("[{host}]:{port}")

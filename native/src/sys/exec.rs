@@ -2,6 +2,7 @@
 use super::signals::{restore_adoption, restore_inherited, undo_restoring};
 use super::{adopt_orphans, checked};
 use std::ffi::{CStr, CString, c_char, c_ulong};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::ptr::{null, null_mut};
@@ -47,6 +48,20 @@ impl Pointers {
 /// Starts a process in a session of its own that dies with this thread. The error is that of the
 /// fork or of the exec.
 pub fn spawn(image: &Image) -> io::Result<i32> {
+    spawn_on(image, None)
+}
+
+/// The same, with nothing to read and nowhere to write to.
+pub fn spawn_silent(image: &Image) -> io::Result<i32> {
+    let null = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/null")?;
+    spawn_on(image, Some(null))
+}
+
+/// `streams` are in place of the host's three, if there are any.
+fn spawn_on(image: &Image, streams: Option<File>) -> io::Result<i32> {
     let (mut news, teller) = io::pipe()?;
     let pointers = Pointers::of(image);
     let parent = std::process::id() as i32;
@@ -60,6 +75,11 @@ pub fn spawn(image: &Image) -> io::Result<i32> {
                 libc::_exit(128 + libc::SIGKILL);
             }
             restore_inherited();
+            if let Some(streams) = &streams {
+                for fd in 0..=2 {
+                    libc::dup2(streams.as_raw_fd(), fd);
+                }
+            }
             let errno = pointers.execute(&image.file).to_ne_bytes();
             libc::write(teller.as_raw_fd(), errno.as_ptr().cast(), errno.len());
             libc::_exit(127);
