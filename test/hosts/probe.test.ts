@@ -8,7 +8,15 @@ import { after, before, describe, it, type TestContext } from "node:test";
 import { freePort } from "../cluster/server-processes.ts";
 import { contentOf, isRunning, numbersIn, until } from "../support/processes.ts";
 import { type Bin, isNodeHost, scratchFolder } from "./bin.ts";
-import { assertEmptyBetween, assertReleases, calm, type Cluster, openCluster } from "./cluster.ts";
+import {
+  assertEmptyBetween,
+  assertReleases,
+  calm,
+  type Cluster,
+  openCluster,
+  type ReplicaOptions,
+} from "./cluster.ts";
+import { hostileServers } from "./hostile-servers.ts";
 import { isEmpty, treeUnder, untilTree } from "./observer.ts";
 
 const runs: readonly string[] = ["sh", "-c", "echo runs; exec sleep 60"];
@@ -85,18 +93,9 @@ describe("ready probe", { concurrency: 3, timeout: 100_000 }, () => {
   });
 
   it("L11 a command that is never ready gives the lease to another, and backs off", async (t) => {
-    const options = (ready: string) => ({
-      lease: "never",
-      argv: runs,
-      env: {
-        ...calm,
-        K8S_AWAIT_ELECTION_READY_PROBE: `exec:${ready}`,
-        K8S_AWAIT_ELECTION_START_TIMEOUT: "1",
-      },
-    });
-    const one = await cluster.start(t, options("false"));
+    const one = await cluster.start(t, neverOr("false"));
     await one.output.first(/^runs/);
-    const two = await cluster.start(t, { ...options("true"), identity: "two" });
+    const two = await cluster.start(t, { ...neverOr("true"), identity: "two" });
     await one.log.first(/ERROR the command was not ready in time: stopping it limitMs=1000/);
     await two.log.first(/the command is ready/);
     assert.ok(!one.hasEnded());
@@ -197,55 +196,14 @@ describe("ready probe", { concurrency: 3, timeout: 100_000 }, () => {
   }
 });
 
-interface Found {
-  readonly ok: boolean;
-  readonly detail: RegExp;
-}
-
-/** What each does with a connection, and what is to be found of it. */
-function hostileServers(): [name: string, attend: (socket: Socket) => void, found: Found][] {
-  const head = "HTTP/1.1 200 OK\r\n";
-  const late = { ok: false, detail: /^ETIMEDOUT 127\.0\.0\.1:\d+: no answer within 1000 ms$/ };
-  const endless = (socket: Socket, text: string) => {
-    const more = () => {
-      while (socket.writable && socket.write(text));
-    };
-    socket.on("drain", more);
-    more();
+/** A replica whose command is ready if this program says so. */
+function neverOr(ready: string): ReplicaOptions {
+  const env = {
+    ...calm,
+    K8S_AWAIT_ELECTION_READY_PROBE: `exec:${ready}`,
+    K8S_AWAIT_ELECTION_START_TIMEOUT: "1",
   };
-  return [
-    ["a server that is silent", () => {}, late],
-    [
-      "a server that sends a byte now and then",
-      (socket) => {
-        const drip = setInterval(() => socket.writable && socket.write("H"), 50);
-        socket.on("close", () => clearInterval(drip));
-      },
-      { ok: false, detail: /./ },
-    ],
-    [
-      "a server with headers without end",
-      (socket) => {
-        socket.write(head);
-        endless(socket, `X: ${"x".repeat(1000)}\r\n`);
-      },
-      { ok: false, detail: /^HPE_HEADER_OVERFLOW/ },
-    ],
-    [
-      "a server with a body of ten gigabytes",
-      (socket) => {
-        socket.write(`${head}Content-Length: 10000000000\r\n\r\n`);
-        endless(socket, "x".repeat(65_536));
-      },
-      { ok: true, detail: /^HTTP 200 from / },
-    ],
-    ["a server that hangs up", (socket) => socket.destroy(), { ok: false, detail: /^ECONNRESET/ }],
-    [
-      "a server of another protocol",
-      (socket) => socket.write("220 mail.example ESMTP\r\n"),
-      { ok: false, detail: /^HPE_/ },
-    ],
-  ];
+  return { lease: "never", argv: runs, env };
 }
 
 /** Writes a program that runs these words of a shell; returns its path. */

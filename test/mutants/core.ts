@@ -168,6 +168,12 @@ export const coreMutants: readonly Mutant[] = [
   ),
   mutant("withdraw-nothing", "src/core/routing.js", "return isOurs(target, goal)", "return false"),
   mutant("go-on-without-a-guard", "src/core/heed.js", "if (running.isGuardLost)", "if (true)"),
+  mutant(
+    "never-ready-for-ever",
+    "src/core/readiness.js",
+    "later(beganAt, probing.startTimeoutMs)",
+    "later(beganAt, 1e9)",
+  ),
   mutant("no-kill-on-loss", "src/core/settle.js", "    noticeLoss,", ""),
   mutant(
     "no-release-mark",

@@ -22,6 +22,7 @@ export class Command {
   failsToStart = false;
   readonly #around: Around;
   #isKilling = false;
+  #readyAtMs = Infinity;
   /** When the host has told how the start went: what comes of it is told after that. */
   #toldAtMs = -Infinity;
 
@@ -43,10 +44,25 @@ export class Command {
       emptied: () => this.#emptied(tree),
     });
     this.tree = tree;
+    if (process.facts.variables["K8S_AWAIT_ELECTION_READY_PROBE"] !== undefined) {
+      this.#readyAtMs = world.chance(0.2) ? Infinity : world.nowMs + world.between(0, 3000);
+    }
     witness.started(tree, process);
     this.#tell(tellsInMs, { type: "started", pid: 2 });
     // Some commands end by themselves.
     if (world.chance(0.1)) this.#around.later(world.between(5, 20_000), () => tree.exit());
+  }
+
+  /** Some commands are never ready, and none always answers; says so after a while. */
+  probe(timeoutMs: number, answer: (ok: boolean, detail: string) => void): void {
+    const { world } = this.#around;
+    if (world.chance(0.05)) {
+      return this.#around.later(timeoutMs, () => answer(false, "timed out"));
+    }
+    this.#around.later(world.between(0, 50), () => {
+      const ok = this.tree !== undefined && world.nowMs >= this.#readyAtMs && world.chance(0.8);
+      answer(ok, ok ? "HTTP 200" : "HTTP 503");
+    });
   }
 
   kill(): void {

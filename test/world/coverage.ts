@@ -27,6 +27,7 @@ export const reports: readonly string[] = [
   "guardLost",
   "started",
   "startFailed",
+  "probed",
   "exited",
   "emptied",
 ];
@@ -77,13 +78,13 @@ export function add(sum: number[], counts: Counts): void {
  * table can happen.
  */
 const impossible: Readonly<Record<string, readonly string[]>> = {
-  // It only reads.
-  candidate: ["answered 409"],
+  // It only reads. Nothing is probed but a leader's command.
+  candidate: ["answered 409", "probed"],
   // Its only exchange is the claim. The tree of its last term is verified empty, and no host says
   // so before it has told how the start went, and the end.
-  claiming: ["answered 404", "startFailed", "started", "exited", "emptied"],
+  claiming: ["answered 404", "startFailed", "started", "probed", "exited", "emptied"],
   // The same; and there is nothing to release from H on, when the watchdog fires.
-  releasing: ["startFailed", "started", "exited", "guardFired", "emptied"],
+  releasing: ["startFailed", "started", "probed", "exited", "guardFired", "emptied"],
 };
 
 export interface Cell {

@@ -182,6 +182,8 @@ export class LiveProcess implements Process {
         return this.tree?.signal(order.signal);
       case "kill":
         return this.command.kill();
+      case "probe":
+        return this.#probe(order);
       case "exit":
         return this.end(true);
       default:
@@ -195,6 +197,13 @@ export class LiveProcess implements Process {
     this.#link.request(order, (report) => this.#tellOnce(id, report), this.id);
     this.#laterOwn(timeoutMs, () =>
       this.#tellOnce(id, { type: "unanswered", id, error: "timed out" }),
+    );
+  }
+
+  #probe({ id, timeoutMs }: Extract<Order, { type: "probe" }>): void {
+    this.#closings.set(id, () => {});
+    this.command.probe(timeoutMs, (ok, detail) =>
+      this.#tellOnce(id, { type: "probed", id, ok, detail }),
     );
   }
 

@@ -187,6 +187,12 @@ function reuse({ world, server, replicas }: Ground, jury: Jury, old: Replica): R
 
 function variablesOf(world: World, chosen: Durations): Readonly<Record<string, string>> {
   const stopSeconds = world.pick(["1", "2", "10"]);
+  const probing = {
+    K8S_AWAIT_ELECTION_READY_PROBE: "http://127.0.0.1:8080/healthz",
+    K8S_AWAIT_ELECTION_READY_PERIOD: "2",
+    K8S_AWAIT_ELECTION_READY_THRESHOLD: "2",
+    K8S_AWAIT_ELECTION_START_TIMEOUT: "5",
+  };
   return {
     K8S_AWAIT_ELECTION_ENABLED: "1",
     K8S_AWAIT_ELECTION_NAME: "sim",
@@ -199,6 +205,7 @@ function variablesOf(world: World, chosen: Durations): Readonly<Record<string, s
     K8S_AWAIT_ELECTION_RETRY_PERIOD: String(chosen.retrySeconds),
     ...(world.chance(0.3) ? { K8S_AWAIT_ELECTION_ON_LOSS: "exit" } : {}),
     ...serviceVariables(world, stopSeconds),
+    ...(world.chance(0.2) ? probing : {}),
   };
 }
 

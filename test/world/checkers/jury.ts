@@ -11,6 +11,7 @@ import { incarnations } from "./incarnations.ts";
 import { Ledger } from "./ledger.ts";
 import { Liveness } from "./liveness.ts";
 import { preconditions } from "./preconditions.ts";
+import { readiness } from "./readiness.ts";
 import { release } from "./release.ts";
 import { renewTimes } from "./renew-times.ts";
 import { Routing } from "./routing.ts";
@@ -34,6 +35,7 @@ const rules: readonly ((verdicts: Verdicts, ledger: Ledger) => Witness)[] = [
   scope,
   failStop,
   draining,
+  readiness,
 ];
 
 export interface JuryOptions {
