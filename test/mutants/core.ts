@@ -153,19 +153,6 @@ export const coreMutants: readonly Mutant[] = [
     "metadata: { ...metadata, labels, annotations },",
     "metadata: { ...metadata, resourceVersion: undefined, labels, annotations },",
   ),
-  mutant(
-    "release-before-withdrawal",
-    "src/core/settle.js",
-    "return commands.isEmpty(command) && (routing === undefined || routings.isIdle(routing));",
-    "return commands.isEmpty(command);",
-  ),
-  mutant(
-    "never-look-again-at-a-route",
-    "src/core/routing/target.js",
-    "const checkMs = 30_000;",
-    "const checkMs = 30_000_000;",
-    "a watch that is not there, or silent, hides what others did to the slice",
-  ),
   mutant("withdraw-nothing", "src/core/routing.js", "return isOurs(target, goal)", "return false"),
   mutant("go-on-without-a-guard", "src/core/heed.js", "if (running.isGuardLost)", "if (true)"),
   mutant(
