@@ -56,7 +56,7 @@ const layers: Readonly<Record<string, Layer>> = {
   "the readiness' room": { files: [inCore("readiness")], imports: settingsAndBelow },
   "the status' room": { files: [inCore("status")], imports: settingsAndBelow },
   "the corridor": {
-    files: ["exit", "term", "heed", "settle", "observe", "pages", "program"].map(inCore),
+    files: ["exit", "term", "heed", "reasons", "settle", "observe", "pages", "program"].map(inCore),
     imports: [
       "the vocabulary",
       "what is read at the edge",

@@ -11,9 +11,9 @@ import { heed } from "./heed.ts";
 import { note } from "./notes.ts";
 import { InvariantError, later, type Now, type Report } from "./protocol.ts";
 import * as readinesses from "./readiness.ts";
+import { noticeDelay, noticeEnd, noticeLoss, noticePreference, noticeUnready } from "./reasons.ts";
 import * as routings from "./routing.ts";
-import type { Settings } from "./settings.ts";
-import { type After, askAt, end, type Ending, exitNow, type Running, type Step } from "./term.ts";
+import { askAt, exitNow, type Running, type Step } from "./term.ts";
 
 type Rule = (running: Running, now: Now) => Step | undefined;
 
@@ -30,6 +30,7 @@ const rules: readonly Rule[] = [
   endDelay,
   stopCommand,
   startCommand,
+  tellReadiness,
   prolongCommand,
   probeCommand,
   forgetFailures,
@@ -95,69 +96,9 @@ function openTerm(running: Running, now: Now): Step | undefined {
   });
   const opened = { ...running, term };
   if (running.routing === undefined || running.ending !== undefined) return [opened, message];
-  const goal = { mark: term.mark, isReady: true };
+  const goal = { mark: term.mark, isReady: readinesses.isReady(running.readiness) };
   const [routing, ...effects] = routings.point(running.routing, goal, now);
   return [{ ...opened, routing }, message, ...effects];
-}
-
-/** The lease is not ours any more, and the command may still run. */
-function noticeLoss(running: Running): Step | undefined {
-  const { term, ending, election, settings } = running;
-  const isHeld = term === undefined || elections.tenure(election) !== undefined;
-  if (isHeld || ending?.stage === "releasing" || ending?.isLost === true) return undefined;
-  const after = ending?.after ?? afterLoss(settings);
-  return [{ ...running, ending: { ask: "kill", after, stage: "asked", isLost: true } }];
-}
-
-/** The command ended by itself, or could not be started; what it left behind may still be dying. */
-function noticeEnd(running: Running): Step | undefined {
-  const { command, ending, term } = running;
-  const fate = command.name === "over" || command.name === "killing" ? command.end : undefined;
-  if (fate === undefined || ending !== undefined || term === undefined) return undefined;
-  if (fate.how === "notStarted" && exits.isPassing(fate.problem)) {
-    return [backOff(running, "kill")];
-  }
-  return [end(running, "kill", { how: "exitAsCommand", otherwise: exits.ofEnd(fate) })];
-}
-
-/** Another replica may have more luck (L11). */
-function noticeUnready(running: Running, now: Now): Step | undefined {
-  const { readiness, ending } = running;
-  if (ending !== undefined || readiness === undefined) return undefined;
-  if (!readinesses.isOverdue(readiness, now)) return undefined;
-  return [
-    backOff(running, { signal: "SIGTERM" }),
-    note("error", "the command was not ready in time: stopping it", {
-      limitMs: readiness.probing.startTimeoutMs,
-      problem: readinesses.detailOf(readiness),
-    }),
-  ];
-}
-
-/** G: no renewal came through, so the command gets the time until H to stop by itself. */
-function noticeDelay(running: Running, now: Now): Step | undefined {
-  const tenure = elections.tenure(running.election);
-  if (tenure === undefined || running.ending !== undefined || now.instant < tenure.stopAt) {
-    return undefined;
-  }
-  return [
-    end(running, { signal: "SIGTERM" }, afterLoss(running.settings)),
-    note("error", "the lease could not be renewed in time: stopping the command", {
-      killInMs: Math.round(tenure.killAt - now.instant),
-    }),
-  ];
-}
-
-/** A coordinator wants another in our place: a polite request to step down. */
-function noticePreference(running: Running): Step | undefined {
-  const holder = elections.preferredHolder(running.election);
-  if (holder === undefined || running.ending !== undefined) return undefined;
-  const election = elections.obey(running.election, holder);
-  const after = { how: "rejoin", pauseMs: 0 } as const;
-  return [
-    end({ ...running, election }, { signal: "SIGTERM" }, after),
-    note("info", "stepping down for the preferred holder", { holder }),
-  ];
 }
 
 /** With a drain delay the command runs on while its last clients leave, but never beyond G. */
@@ -205,6 +146,15 @@ function stopCommand(running: Running, now: Now): Step | undefined {
       ? commands.kill(running.command)
       : commands.drain(running.command, ending.ask.signal, settings.stopTimeoutMs, now);
   return [{ ...begun, command, ...(routing && { routing }) }, ...withdrawal, ...effects];
+}
+
+/** The Service says of the command what the probes say. */
+function tellReadiness(running: Running, now: Now): Step | undefined {
+  const { routing, term, ending } = running;
+  if (routing === undefined || term === undefined || ending !== undefined) return undefined;
+  const goal = { mark: term.mark, isReady: readinesses.isReady(running.readiness) };
+  const [told, ...effects] = routings.point(routing, goal, now);
+  return told === routing ? undefined : [{ ...running, routing: told }, ...effects];
 }
 
 function startCommand(running: Running): Step | undefined {
@@ -278,15 +228,4 @@ function closeTerm(running: Running, now: Now): Step | undefined {
 /** No process of the command can be left, and no traffic comes. */
 function isClear({ command, routing }: Running): boolean {
   return commands.isEmpty(command) && (routing === undefined || routings.isIdle(routing));
-}
-
-/** Gives leadership up, and stays away for longer with every failure in a row (L11). */
-function backOff(running: Running, ask: Ending["ask"]): Running {
-  const startFailures = running.startFailures + 1;
-  const pauseMs = Math.min(60_000, 1000 * 2 ** startFailures);
-  return end({ ...running, startFailures }, ask, { how: "rejoin", pauseMs });
-}
-
-function afterLoss({ onLoss }: Settings): After {
-  return onLoss === "exit" ? { how: "exit", code: exits.failure } : { how: "rejoin", pauseMs: 0 };
 }

@@ -250,27 +250,6 @@ test("X11 isEnabled() is false unset and empty only, as in the original", () => 
   for (const value of ["1", "false", "0", " "]) assert.ok(isEnabled(prefixed({ ENABLED: value })));
 });
 
-for (const identity of [
-  "a",
-  "x".repeat(253),
-  "é".repeat(126),
-  'a"b\\c',
-  "host_4f2a-uuid",
-  "%41/../?#",
-  "名前 🦊",
-]) {
-  test(`X8 readSettings() takes the identity ${identity.slice(0, 20)} byte for byte`, () => {
-    assert.equal(read({ ...needed, IDENTITY: identity }).settings?.identity, identity);
-  });
-}
-
-for (const identity of ["x".repeat(254), "é".repeat(127), "a\nb", "\u0085", "\u007f", "\ud800"]) {
-  test(`X8 readSettings() refuses the identity ${JSON.stringify(identity.slice(0, 9))}`, () => {
-    const { misfits } = read({ ...needed, IDENTITY: identity });
-    assert.match(misfits[0] ?? "", /IDENTITY is ".*": must be 1 to 253 bytes/);
-  });
-}
-
 test("X11 readSettings() never throws, and gives settings or at least one misfit", () => {
   const name = fc.oneof(fc.constantFrom(...Object.keys(rows), "ENABLED", "X"), fc.string());
   const value = fc.oneof(fc.string({ unit: "binary" }), fc.json(), fc.nat().map(String));
