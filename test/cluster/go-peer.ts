@@ -1,6 +1,6 @@
 /** client-go's elector as one more replica: the same Lease, the same oracle, the same journal. */
 import assert from "node:assert/strict";
-import { type Entry, journalOf, oracleWords, starts } from "../hosts/oracle.ts";
+import { type Entry, journalOf, oracleWords, starts, termOf } from "../hosts/oracle.ts";
 import { type ElectorEvent, type RunningElector, startElector } from "../interop/elector.ts";
 import type { ApiAccess } from "../support/api-client.ts";
 import type { Target } from "../support/proxy.ts";
@@ -111,9 +111,4 @@ export function assertNeverTwo(journal: string): void {
 function assertNoneMet(entries: readonly Entry[]): void {
   const overlaps = entries.filter(({ what }) => what === "overlap");
   assert.deepEqual(overlaps, [], "the lock was free whenever an oracle started");
-}
-
-/** What an entry was written in: where there is no fencing token, it is known by its process. */
-function termOf(entry: Entry): string {
-  return isOfGo(entry) ? `process ${entry.pid}` : `term ${entry.token}`;
 }

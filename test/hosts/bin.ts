@@ -11,10 +11,15 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { Readable } from "node:stream";
-import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { endProcess, until } from "../support/processes.ts";
 import { ownVariable, processesWith, programOf } from "./observer.ts";
+
+/** Whatever lasts longer than what is started in it, such as a test. */
+export interface Scope {
+  /** Has something done at its end, in the order in which it was asked for. */
+  after(ending: () => void | Promise<void>): void;
+}
 
 export interface BinOptions {
   /** The command and its arguments. */
@@ -72,20 +77,20 @@ process.once("exit", () => {
 });
 
 /** What a test has started and not ended yet. */
-const endings = new WeakMap<TestContext, (() => void)[]>();
+const endings = new WeakMap<Scope, (() => void)[]>();
 
-function endAfter(t: TestContext, ending: () => void): void {
+function endAfter(t: Scope, ending: () => void): void {
   endings.set(t, [...(endings.get(t) ?? []), ending]);
   t.after(() => endAll(t));
 }
 
-function endAll(t: TestContext): void {
+function endAll(t: Scope): void {
   for (const ending of endings.get(t) ?? []) ending();
   endings.delete(t);
 }
 
 /** A folder that is gone after the test, once nobody of it can write there any more. */
-export function scratchFolder(t: TestContext): string {
+export function scratchFolder(t: Scope): string {
   const folder = mkdtempSync(join(tmpdir(), "await-election-"));
   t.after(() => {
     // What is done after a test is done in the order in which it was asked for.
@@ -109,20 +114,16 @@ function removeFolder(folder: string): void {
 }
 
 /** Starts the entry point. */
-export async function startBin(t: TestContext, options: BinOptions): Promise<Bin> {
+export async function startBin(t: Scope, options: BinOptions): Promise<Bin> {
   return startWords(t, options, binWords);
 }
 
 /** Starts the command alone, as if there were no entry point: what nothing may differ from. */
-export async function startBare(t: TestContext, options: BinOptions): Promise<Bin> {
+export async function startBare(t: Scope, options: BinOptions): Promise<Bin> {
   return startWords(t, options, []);
 }
 
-async function startWords(
-  t: TestContext,
-  options: BinOptions,
-  entry: readonly string[],
-): Promise<Bin> {
+async function startWords(t: Scope, options: BinOptions, entry: readonly string[]): Promise<Bin> {
   const {
     argv,
     env = {},

@@ -88,13 +88,18 @@ export function assertExclusive(journal: string): void {
  */
 export function overlapsMs(journal: string, sinceMs: number = 0): number[] {
   const entries = journalOf(journal);
-  const tokens = [...new Set(entries.map(({ token }) => token))];
-  return tokens.slice(1).flatMap((token, before) => {
-    const at = entries.findIndex((entry) => entry.token === token);
-    const earlier = new Set(tokens.slice(0, before + 1));
-    const last = entries.slice(at).findLast((entry) => earlier.has(entry.token));
+  const terms = [...new Set(entries.map(termOf))];
+  return terms.slice(1).flatMap((term, before) => {
+    const at = entries.findIndex((entry) => termOf(entry) === term);
+    const earlier = new Set(terms.slice(0, before + 1));
+    const last = entries.slice(at).findLast((entry) => earlier.has(termOf(entry)));
     return last === undefined ? [] : [last.atMs - Math.max(sinceMs, entries[at]!.atMs)];
   });
+}
+
+/** What an entry was written in: where there is no fencing token, it is known by its process. */
+export function termOf({ token, pid }: Entry): string {
+  return token === "" ? `process ${pid}` : `term ${token}`;
 }
 
 function lockScript(role: string): string {

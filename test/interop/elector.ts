@@ -87,7 +87,7 @@ export async function startElector(
 }
 
 /** A kubeconfig is YAML, of which JSON is a part. */
-function kubeconfigOf(access: ApiAccess): string {
+export function kubeconfigOf(access: ApiAccess): string {
   const cluster = {
     server: access.url,
     "certificate-authority-data": Buffer.from(access.caPem).toString("base64"),

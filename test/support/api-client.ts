@@ -13,6 +13,8 @@ export interface ApiAccess {
   readonly caPem: string;
   /** The bearer token; an empty one sends no `Authorization` at all. */
   readonly token: string;
+  /** Where connections are kept for further requests; one connection per request unless told. */
+  readonly agent?: https.Agent;
 }
 
 /** Any JSON object of the API, with the fields that tests look at named. */
@@ -140,7 +142,7 @@ function send(
     headers["content-length"] = String(Buffer.byteLength(text));
   }
   Object.assign(headers, added);
-  const options = { method, headers, agent: false as const };
+  const options = { method, headers, agent: access.agent ?? (false as const) };
   const request =
     url.protocol === "https:"
       ? https.request(url, { ...options, ca: access.caPem })

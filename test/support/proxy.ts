@@ -15,6 +15,8 @@ export interface Target {
 }
 
 export interface Proxy extends Target {
+  /** How much has gone to the server so far. */
+  readonly askedBytes: number;
   /** How much has come back from the server so far. */
   readonly answeredBytes: number;
   /** How many connections it has taken so far. */
@@ -67,15 +69,20 @@ export async function openProxy(target: Target, at: Partial<Target> = {}): Promi
   const connections = new Set<Connection>();
   let fault = none;
   let server: Server | undefined;
-  let [answeredBytes, taken] = [0, 0];
+  let [askedBytes, answeredBytes, taken] = [0, 0, 0];
 
   function take(client: Socket): void {
     taken += 1;
     if (fault.taking === "by reset") return void client.resetAndDestroy();
     const upstream =
       fault.taking === "on" ? connect({ ...target, allowHalfOpen: true }) : undefined;
-    const connection = new Connection(client, upstream, fault, (bytes) => {
-      answeredBytes += bytes;
+    const connection = new Connection(client, upstream, fault, {
+      asked(bytes) {
+        askedBytes += bytes;
+      },
+      answered(bytes) {
+        answeredBytes += bytes;
+      },
     });
     connections.add(connection);
     client.once("close", () => connections.delete(connection));
@@ -108,6 +115,9 @@ export async function openProxy(target: Target, at: Partial<Target> = {}): Promi
   return {
     host,
     port,
+    get askedBytes() {
+      return askedBytes;
+    },
     get answeredBytes() {
       return answeredBytes;
     },
@@ -157,6 +167,12 @@ function later(delayMs: number): Pace {
   return { what: "flowing", delayMs };
 }
 
+/** Told of bytes that went on. */
+interface Count {
+  readonly asked: (bytes: number) => void;
+  readonly answered: (bytes: number) => void;
+}
+
 class Connection {
   readonly #sockets: readonly Socket[];
   readonly #lanes: { readonly requests: Lane; readonly answers: Lane } | undefined;
@@ -165,12 +181,7 @@ class Connection {
   #heardAtMs = performance.now();
 
   /** Without a server it leads nowhere. */
-  constructor(
-    client: Socket,
-    upstream: Socket | undefined,
-    fault: Fault,
-    answered: (bytes: number) => void,
-  ) {
+  constructor(client: Socket, upstream: Socket | undefined, fault: Fault, count: Count) {
     this.#sockets = upstream === undefined ? [client] : [client, upstream];
     for (const socket of this.#sockets) {
       socket.setNoDelay(true);
@@ -182,8 +193,8 @@ class Connection {
     if (upstream === undefined) return;
     for (const socket of this.#sockets) socket.prependListener("data", () => this.#hear());
     this.#lanes = {
-      requests: new Lane(client, upstream, fault.requests, () => {}),
-      answers: new Lane(upstream, client, fault.answers, answered),
+      requests: new Lane(client, upstream, fault.requests, count.asked),
+      answers: new Lane(upstream, client, fault.answers, count.answered),
     };
   }
 
