@@ -105,7 +105,7 @@ const impure: Readonly<Record<string, string>> = Object.fromEntries(
 );
 
 const root = join(import.meta.dirname, "../..");
-const sources = ["src", "test", "demo", "native/build"].flatMap((folder) =>
+const sources = ["src", "test", "demo", "bench", "native/build"].flatMap((folder) =>
   sourcesIn(folder, ".ts"),
 );
 const rust = sourcesIn("native/src", ".rs");
