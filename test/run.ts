@@ -50,6 +50,7 @@ interface Suite {
 const suites: readonly Suite[] = [
   { folder: "cluster", title: "real kube-apiserver suite", misses: missingServer },
   { folder: "interop", title: "client-go suite", misses: missingElector },
+  { folder: "bench/smoke", title: "smoke run of the benchmarks", misses: missingServer },
 ];
 
 const words = process.argv.slice(2);
