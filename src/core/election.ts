@@ -34,8 +34,13 @@ export interface Tenure extends Deadlines {
   readonly term: Term;
 }
 
-/** Starts as a candidate that looks at once. */
-export function begin(settings: ElectionSettings, seed: number, now: Now): Effects {
+/** Starts as a candidate that looks at once; one that may not claim only watches, until it rejoins. */
+export function begin(
+  settings: ElectionSettings,
+  seed: number,
+  now: Now,
+  mayClaim: boolean = true,
+): Effects {
   const path = watchPath(settings.namespace, settings.name);
   const election: Election = {
     settings,
@@ -52,7 +57,7 @@ export function begin(settings: ElectionSettings, seed: number, now: Now): Effec
       watch: watches.begin(path, settings.timing, now.instant),
       health: { read: unfailing, write: unfailing },
     },
-    phase: candidate(now),
+    phase: candidate(now, { mayClaim }),
   };
   return candidates.proceed(election, now);
 }
@@ -109,6 +114,20 @@ export function rejoin(election: Election, pauseMs: number, now: Now): Effects {
   const holdUntil = later(now.instant, pauseMs);
   const joined = enter(election, { ...phase, mayClaim: true, holdUntil });
   return candidates.proceed(joined, now);
+}
+
+/** A candidate that goes on watching and claims nothing any more, until it rejoins. */
+export function withdraw(election: Election): Election {
+  const { phase } = election;
+  return phase.name === "candidate" ? enter(election, { ...phase, mayClaim: false }) : election;
+}
+
+/** Nobody wants to know any more: ends the watch and what is under way, until the next report. */
+export function rest(election: Election, now: Now): Effects {
+  const { phase } = election;
+  return phase.name === "candidate" || phase.name === "rejected"
+    ? candidates.rest(election, phase, now)
+    : [election];
 }
 
 /** Gives the term up at once: the watchdog has killed the command. */

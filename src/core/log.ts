@@ -20,16 +20,24 @@ const longestValue = 400;
 export function formatNote(note: Note, settings: LogSettings, wallMs: number): string | undefined {
   if (ranks[note.level] > ranks[settings.level]) return undefined;
   const time = isoTime(wallMs);
-  const message = cut(note.message, longestMessage);
-  const values = Object.entries(note.values ?? {}).map(
-    ([key, value]) => [key, typeof value === "string" ? cut(value, longestValue) : value] as const,
-  );
   if (settings.format === "json") {
-    const told = { time, level: note.level, message, ...Object.fromEntries(values) };
+    const message = cut(note.message, longestMessage);
+    const told = { time, level: note.level, message, ...Object.fromEntries(valuesOf(note)) };
     return escaped(JSON.stringify(told));
   }
-  const pairs = values.map(([key, value]) => ` ${key}=${plain(value)}`).join("");
-  return `${time} ${note.level.toUpperCase().padEnd(5)} ${escaped(message)}${pairs}`;
+  return `${time} ${note.level.toUpperCase().padEnd(5)} ${wordNote(note)}`;
+}
+
+/** What a note says on one line, without time and level: some loggers add their own. */
+export function wordNote(note: Note): string {
+  const pairs = valuesOf(note).map(([key, value]) => ` ${key}=${plain(value)}`);
+  return `${escaped(cut(note.message, longestMessage))}${pairs.join("")}`;
+}
+
+function valuesOf({ values = {} }: Note): (readonly [string, string | number])[] {
+  return Object.entries(values).map(
+    ([key, value]) => [key, typeof value === "string" ? cut(value, longestValue) : value] as const,
+  );
 }
 
 /** Never within a character of two halves. */

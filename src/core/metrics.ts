@@ -9,7 +9,8 @@ export type Counter =
   | "await_election_losses_total"
   | "await_election_api_errors_total";
 
-const counters: Readonly<Record<Counter, string>> = {
+/** What they count, for who reads it. */
+export const counters: Readonly<Record<Counter, string>> = {
   leader_election_slowpath_total: "Total number of slow path exercised in renewing leader leases.",
   await_election_terms_total: "Terms that this process opened.",
   await_election_losses_total: "Terms that ended because the Lease was lost, by reason.",
@@ -26,13 +27,14 @@ export type Measure =
   | "await_election_kill_seconds"
   | "await_election_guard_lateness_seconds";
 
-interface Definition {
+/** What is measured, and in which steps. */
+export interface Definition {
   readonly help: string;
   /** Upper bounds in seconds. */
   readonly bounds: readonly number[];
 }
 
-const histograms: Readonly<Record<Measure, Definition>> = {
+export const histograms: Readonly<Record<Measure, Definition>> = {
   await_election_handover_seconds: {
     help: "From the first sight of another's release to the command running here.",
     bounds: waits,
@@ -61,7 +63,7 @@ export interface Metrics {
   readonly measured: Readonly<Partial<Record<Measure, Histogram>>>;
 }
 
-interface Histogram {
+export interface Histogram {
   /** How many were within each bound and in none before it. */
   readonly counts: readonly number[];
   readonly count: number;

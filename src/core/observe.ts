@@ -25,7 +25,7 @@ const problemsKept = 5;
 
 export const nothing: Observed = { metrics: none, problems: [] };
 
-type Move = (observed: Observed, before: Running, after: Running, now: Now) => Observed;
+type Move<T> = (observed: Observed, before: T, after: T, now: Now) => Observed;
 
 /** Takes one step into account. */
 export function observe(
@@ -36,7 +36,7 @@ export function observe(
   now: Now,
 ): Observed {
   let observed = hearReport(after.observed, before, report, now);
-  if (before.election !== after.election) observed = electionMoves(observed, before, after, now);
+  observed = observeElection(observed, before.election, after.election, now);
   if (before.command !== after.command) observed = commandMoves(observed, before, after, now);
   for (const effect of effects) {
     if (effect.type === "kill") observed = { ...observed, killedAt: now.instant };
@@ -56,12 +56,8 @@ export function observe(
 function hearReport(observed: Observed, before: Running, report: Report, now: Now): Observed {
   switch (report.type) {
     case "answered":
-    case "unanswered": {
-      const kind = report.type === "unanswered" ? "unanswered" : kindOf(report.status);
-      if (kind === undefined) return observed;
-      const metrics = count(observed.metrics, "await_election_api_errors_total", ["kind", kind]);
-      return { ...observed, metrics };
-    }
+    case "unanswered":
+      return observeAnswer(observed, report);
     case "guardFired": {
       const tenure = elections.tenure(before.election);
       if (tenure === undefined) return observed;
@@ -72,6 +68,17 @@ function hearReport(observed: Observed, before: Running, report: Report, now: No
   }
 }
 
+/** Counts an exchange that was no success. */
+export function observeAnswer(
+  observed: Observed,
+  report: Extract<Report, { type: "answered" | "unanswered" }>,
+): Observed {
+  const kind = report.type === "unanswered" ? "unanswered" : kindOf(report.status);
+  if (kind === undefined) return observed;
+  const metrics = count(observed.metrics, "await_election_api_errors_total", ["kind", kind]);
+  return { ...observed, metrics };
+}
+
 /** A 404 and a 409 are news, not errors: of a Lease that is not there, or that another wrote. */
 function kindOf(status: number): string | undefined {
   if (status < 400 || status === 404 || status === 409) return undefined;
@@ -79,12 +86,14 @@ function kindOf(status: number): string | undefined {
   return status < 500 ? "4xx" : "5xx";
 }
 
-const electionMoves: Move = (observed, before, after, now) => {
-  const from = before.election.phase;
-  const to = after.election.phase;
+/** What the election has done in a step. */
+export const observeElection: Move<elections.Election> = (observed, before, after, now) => {
+  if (before === after) return observed;
+  const from = before.phase;
+  const to = after.phase;
   let { metrics } = observed;
-  if (before.election.memory.lost !== after.election.memory.lost) {
-    const cause = after.election.memory.lost?.cause ?? "";
+  if (before.memory.lost !== after.memory.lost) {
+    const cause = after.memory.lost?.cause ?? "";
     metrics = count(metrics, "await_election_losses_total", ["reason", cause]);
   }
   if (to.name === "claiming" && from.name !== "claiming") {
@@ -103,8 +112,7 @@ const electionMoves: Move = (observed, before, after, now) => {
 };
 
 /** What the claim that is sent now was waiting for: it may have been seen in the very same step. */
-function waitedFor({ election }: Running): Observed["waited"] {
-  const { sighting } = election.memory;
+function waitedFor({ memory: { sighting } }: elections.Election): Observed["waited"] {
   if (sighting?.kind !== "present") return undefined;
   const { standing, firstSeenAt, lease } = sighting;
   // Never held: nobody handed anything over.
@@ -114,10 +122,9 @@ function waitedFor({ election }: Running): Observed["waited"] {
   return isExpiry ? { measure: "await_election_takeover_seconds", since: firstSeenAt } : undefined;
 }
 
-const commandMoves: Move = (observed, before, after, now) => {
+const commandMoves: Move<Running> = (observed, before, after, now) => {
   if (before.command.name === "starting" && after.command.name === "running") {
-    const { waited, ...rest } = observed;
-    return waited === undefined ? rest : measured(rest, waited.measure, waited.since, now);
+    return observeStart(observed, now);
   }
   if (after.command.name === "over" && observed.killedAt !== undefined) {
     const { killedAt, ...rest } = observed;
@@ -125,6 +132,12 @@ const commandMoves: Move = (observed, before, after, now) => {
   }
   return observed;
 };
+
+/** What was waited for runs now. */
+export function observeStart(observed: Observed, now: Now): Observed {
+  const { waited, ...rest } = observed;
+  return waited === undefined ? rest : measured(rest, waited.measure, waited.since, now);
+}
 
 function measured(observed: Observed, name: Measure, since: Instant, now: Now): Observed {
   return { ...observed, metrics: measure(observed.metrics, name, now.instant - since) };

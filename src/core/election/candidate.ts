@@ -13,6 +13,7 @@ import * as exchange from "./exchange.ts";
 import { backoff, failed, succeeded } from "./health.ts";
 import {
   type Candidate,
+  candidate,
   chain,
   draw,
   type Effects,
@@ -21,7 +22,9 @@ import {
   knownVersion,
   outdated,
   type Reading,
+  type Rejected,
   remember,
+  watching,
 } from "./state.ts";
 import { follow, gone, judgeWatch, keepWatch, mayWatch, seen } from "./watching.ts";
 
@@ -55,6 +58,18 @@ export function wakeAt(election: Election, phase: Candidate): Instant | undefine
     watchAt,
     blockedAt(election),
   );
+}
+
+/** Ends the watch and a look under way; whoever goes on from here looks before anything else. */
+export function rest(election: Election, phase: Candidate | Rejected, now: Now): Effects {
+  const [watch, ...dropped] = watches.drop(election.memory.watch);
+  const reading = phase.name === "candidate" ? phase.reading : undefined;
+  const resting = candidate(now, { mayClaim: false, unsettled: true });
+  return [
+    enter(outdated(watching(election, watch)), resting),
+    ...dropped,
+    ...(reading === undefined ? [] : [{ type: "abandon" as const, id: reading.id }]),
+  ];
 }
 
 /** A coordinator that appoints nobody must not leave everybody waiting in silence (contract §1.7). */
