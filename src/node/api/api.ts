@@ -2,13 +2,12 @@
  * Exchanges with the API server. This carries orders out and reports what came back: it knows no
  * Kubernetes, repeats nothing that could be a write, and decides nothing.
  */
-import type { IncomingMessage } from "node:http";
 import type { Order, Report } from "../../core/protocol.ts";
 import type { Resolve } from "./addresses.ts";
 import { answered, ask, type Call, createCall, unanswered, type Via } from "./call.ts";
-import { createConnections } from "./connections.ts";
-import { unlessAborted } from "./deadline.ts";
-import { readBody } from "./exchange.ts";
+import { type Connections, createConnections } from "./connections.ts";
+import { abandonment, unlessAborted } from "./deadline.ts";
+import { type Answer, readBody } from "./exchange.ts";
 import { follow } from "./watch.ts";
 
 type RequestOrder = Extract<Order, { type: "request" }>;
@@ -29,19 +28,22 @@ export interface ApiOptions {
   readonly report: (report: Report) => void;
   /** In place of DNS, for tests. */
   readonly resolve?: Resolve;
+  /** In place of its own: those that it shares with others. */
+  readonly connections?: Connections;
 }
 
 const maxBodyBytes = 1024 * 1024;
 
 /** Nothing is connected before the first order. */
-export function createApi({ access, report, resolve }: ApiOptions): Api {
-  const via: Via = { access, connections: createConnections(resolve) };
+export function createApi(options: ApiOptions): Api {
+  const { access, report, resolve, connections = createConnections(resolve) } = options;
+  const via: Via = { access, connections };
   const calls = new Map<string, Call>();
 
   function abandon(id: string): void {
     const call = calls.get(id);
     calls.delete(id);
-    call?.deadline.abort(new Error("abandoned"));
+    call?.deadline.abort(abandonment);
   }
 
   /** Reports what a call says on its way and at its end, until it is abandoned. */
@@ -91,7 +93,7 @@ async function requestHead(
   call: Call,
   via: Via,
   fresh: boolean,
-): Promise<IncomingMessage> {
+): Promise<Answer> {
   const { signal } = call.deadline;
   const server = await unlessAborted(via.access.server(), signal);
   const connection = await via.connections.take(server, fresh, call.deadline);

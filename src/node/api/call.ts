@@ -1,11 +1,10 @@
 /** One request or watch under way: how far it has come, and how it is reported. */
-import type { IncomingMessage } from "node:http";
 import type { Report } from "../../core/protocol.ts";
 import type { Access } from "./server.ts";
 import type { Connection, Connections } from "./connections.ts";
 import { createDeadline, type Deadline } from "./deadline.ts";
 import { describeError } from "./error-text.ts";
-import { exchange, type Question, retryAfterMs } from "./exchange.ts";
+import { type Answer, type Question, retryAfterMs } from "./exchange.ts";
 
 export interface Call {
   readonly id: string;
@@ -40,15 +39,15 @@ export async function ask(
   connection: Connection,
   question: Question,
   { access }: Via,
-): Promise<IncomingMessage> {
+): Promise<Answer> {
   call.connection = connection;
-  const answer = await exchange(connection, question, call.deadline.signal);
+  const answer = await connection.exchange(question, call.deadline.signal);
   call.isAnswering = true;
   if (answer.statusCode === 401) access.refused();
   return answer;
 }
 
-export function answered({ id }: Call, answer: IncomingMessage, body: string): Report {
+export function answered({ id }: Call, answer: Answer, body: string): Report {
   const ms = retryAfterMs(answer);
   const retry = ms === undefined ? {} : { retryAfterMs: ms };
   return { type: "answered", id, status: answer.statusCode ?? 0, ...retry, body };

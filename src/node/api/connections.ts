@@ -1,12 +1,13 @@
 /** The connections to the API server: which is kept, which is new, and to which address it goes. */
 import { Agent } from "node:http";
-import { isIPv6, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { Server } from "./server.ts";
-import { createAddresses, type Resolve } from "./addresses.ts";
+import type { Resolve } from "./addresses.ts";
 import type { Deadline } from "./deadline.ts";
-import { describeError } from "./error-text.ts";
-import { keepAliveProbeMs, openSocket } from "./socket.ts";
+import { createDialer, peerOf } from "./dial.ts";
+import { type Answer, exchange, type Question } from "./exchange.ts";
+import type { Server } from "./server.ts";
+import { keepAliveProbeMs } from "./socket.ts";
 
 export interface Connections {
   /** An idle connection, or a new one. With `fresh` the idle ones are closed first. */
@@ -24,16 +25,26 @@ export interface Connections {
   closeIdle(): void;
 }
 
+/** What an exchange goes over. */
+export interface Connection {
+  readonly address: string;
+  /** Such as `10.0.0.1:443`, for messages. */
+  readonly peer: string;
+  /** Whether it has served an exchange before, so that its server may be about to close it. */
+  readonly hasServed: boolean;
+  /** Resolves with the head of the answer; its body is still to be read. */
+  exchange(question: Question, signal: AbortSignal): Promise<Answer>;
+}
+
 /** One is the rule; two happen when a request has to overtake another. */
 const maxIdle = 2;
 
 /** Takes an idle connection, or says no and has it closed. */
-type Keep = (connection: Connection) => boolean;
+type Keep = (connection: OwnSocket) => boolean;
 
 /** An agent that has the one socket it was made with: HTTP on it, and telling when it is idle. */
-export class Connection extends Agent {
+class OwnSocket extends Agent implements Connection {
   readonly address: string;
-  /** Such as `10.0.0.1:443`, for messages. */
   readonly peer: string;
   readonly #socket: Socket;
   readonly #keep: Keep;
@@ -47,13 +58,16 @@ export class Connection extends Agent {
     this.#keep = keep;
   }
 
-  /** Whether it has served an exchange before, so that its server may be about to close it. */
   get hasServed(): boolean {
     return this.#hasServed;
   }
 
   get isOpen(): boolean {
     return !this.#socket.destroyed && this.#socket.readyState === "open";
+  }
+
+  exchange(question: Question, signal: AbortSignal): Promise<Answer> {
+    return exchange({ agent: this, peer: this.peer }, question, signal);
   }
 
   override createConnection(): Duplex {
@@ -75,35 +89,19 @@ export class Connection extends Agent {
 }
 
 export function createConnections(resolve?: Resolve): Connections {
-  const addresses = createAddresses(resolve);
-  let idle: Connection[] = [];
+  const dialer = createDialer(resolve);
+  let idle: OwnSocket[] = [];
   /** What the idle ones were made for: another CA or client certificate needs new ones. */
   let madeFor = "";
-  let lastAddress: string | undefined;
 
   async function open(
     server: Server,
     fresh: boolean,
     deadline: Deadline,
     keep: Keep = () => false,
-  ): Promise<Connection> {
-    if (fresh && lastAddress !== undefined) addresses.troubled(lastAddress);
-    const candidates = await addresses.of(server.host, deadline.signal);
-    const failures: string[] = [];
-    for (const [index, address] of candidates.entries()) {
-      const shareMs = deadline.leftMs() / (candidates.length - index);
-      lastAddress = address;
-      try {
-        const socket = await openSocket(server, address, shareMs, deadline.signal);
-        addresses.worked(server.host, address);
-        return new Connection(socket, address, server.port, keep);
-      } catch (error) {
-        addresses.troubled(address);
-        deadline.signal.throwIfAborted();
-        failures.push(describeError(error, peerOf(address, server.port)));
-      }
-    }
-    throw new Error(failures.join("; "));
+  ): Promise<OwnSocket> {
+    const { socket, address } = await dialer.dial(server, fresh, deadline);
+    return new OwnSocket(socket, address, server.port, keep);
   }
 
   function closeIdle(): void {
@@ -112,7 +110,7 @@ export function createConnections(resolve?: Resolve): Connections {
   }
 
   async function take(server: Server, fresh: boolean, deadline: Deadline): Promise<Connection> {
-    const identity = JSON.stringify([server.host, server.port, server.tls ?? null]);
+    const identity = identityOf(server);
     if (fresh || identity !== madeFor) closeIdle();
     madeFor = identity;
     for (let kept = idle.pop(); kept !== undefined; kept = idle.pop()) {
@@ -128,11 +126,12 @@ export function createConnections(resolve?: Resolve): Connections {
   return {
     take,
     open: (server, fresh, deadline) => open(server, fresh, deadline),
-    failed: ({ address }) => addresses.troubled(address),
+    failed: ({ address }) => dialer.troubled(address),
     closeIdle,
   };
 }
 
-function peerOf(address: string, port: number): string {
-  return `${isIPv6(address) ? `[${address}]` : address}:${port}`;
+/** What a connection is made for: another server, CA or client certificate needs a new one. */
+export function identityOf({ host, port, tls }: Server): string {
+  return JSON.stringify([host, port, tls ?? null]);
 }

@@ -13,6 +13,9 @@ export interface Deadline {
   lift(): void;
 }
 
+/** Nobody wants the answer any more: nobody is to blame. */
+export const abandonment: Error = new Error("abandoned");
+
 /** `missing` says what has not happened yet, for the message. */
 export function createDeadline(timeoutMs: number, missing: () => string): Deadline {
   const controller = new AbortController();

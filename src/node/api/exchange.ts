@@ -1,9 +1,8 @@
 /** One HTTP exchange on a connection, with every size bounded. */
-import { request as send, type IncomingMessage } from "node:http";
+import { type Agent, type IncomingMessage, request as send } from "node:http";
 import { isIPv6 } from "node:net";
 import type { Method } from "../../core/protocol.ts";
 import type { Server } from "./server.ts";
-import type { Connection } from "./connections.ts";
 import { version } from "../version.ts";
 
 const maxHeaderBytes = 16 * 1024;
@@ -19,19 +18,41 @@ export interface Question {
   readonly contentType?: string;
 }
 
+/** The head of an answer; what it carries is read from it. */
+export interface Answer extends AsyncIterable<Buffer> {
+  readonly statusCode?: number | undefined;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/** What HTTP/1.1 is spoken on. */
+interface Wire {
+  /** Has the one connection that the exchange shall take. */
+  readonly agent: Agent;
+  readonly peer: string;
+}
+
+/** Interim answers without end are no answer. */
+export function countInterim(peer: string, giveUp: (error: Error) => void): () => void {
+  let count = 0;
+  return () => {
+    count += 1;
+    if (count > maxInterimAnswers) giveUp(new Error(`${peer} sends interim answers without end`));
+  };
+}
+
 /**
  * Sends the question and resolves with the head of the answer, whatever its status; its body is
  * still to be read. A redirect is an answer like any other: nobody but the server that was asked
  * gets the credentials.
  */
 export function exchange(
-  connection: Connection,
+  { agent, peer }: Wire,
   question: Question,
   signal: AbortSignal,
-): Promise<IncomingMessage> {
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const request = send({
-      agent: connection,
+      agent,
       method: question.method,
       path: question.server.basePath + question.path,
       headers: headersOf(question),
@@ -39,17 +60,14 @@ export function exchange(
       insecureHTTPParser: false,
     });
     let answer: IncomingMessage | undefined;
-    let interimAnswers = 0;
     // Destroying the request alone would hide the reason from whoever reads the body.
     const onAbort = (): void => void (answer ?? request).destroy(signal.reason as Error);
     if (signal.aborted) onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
-    request.on("information", () => {
-      interimAnswers += 1;
-      if (interimAnswers > maxInterimAnswers) {
-        request.destroy(new Error(`${connection.peer} sends interim answers without end`));
-      }
-    });
+    request.on(
+      "information",
+      countInterim(peer, (error) => request.destroy(error)),
+    );
     request.on("response", (response) => {
       answer = response;
       resolve(response);
@@ -57,13 +75,14 @@ export function exchange(
     request.on("error", reject);
     request.on("close", () => {
       signal.removeEventListener("abort", onAbort);
-      reject(new Error(`${connection.peer} closed the connection without an answer`));
+      reject(new Error(`${peer} closed the connection without an answer`));
     });
     request.end(question.body);
   });
 }
 
-function headersOf({
+/** As HTTP/1.1 has them. */
+export function headersOf({
   server,
   body,
   contentType = "application/json",
@@ -85,7 +104,7 @@ function headersOf({
  *
  * @throws Error when it is longer than the limit, or ends before its length.
  */
-export async function readBody(answer: IncomingMessage, limitBytes: number): Promise<string> {
+export async function readBody(answer: Answer, limitBytes: number): Promise<string> {
   const { text, isCut } = await readStart(answer, limitBytes);
   if (isCut) throw new Error(`the body of the answer is longer than ${limitBytes} bytes`);
   return text;
@@ -93,12 +112,12 @@ export async function readBody(answer: IncomingMessage, limitBytes: number): Pro
 
 /** The first bytes of a body; the connection is given up where there are more. */
 export async function readStart(
-  answer: IncomingMessage,
+  answer: Answer,
   limitBytes: number,
 ): Promise<{ readonly text: string; readonly isCut: boolean }> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
+  for await (const chunk of answer) {
     chunks.push(chunk);
     length += chunk.length;
     // Leaving the loop destroys the answer and, with it, the connection.
@@ -109,7 +128,7 @@ export async function readStart(
 }
 
 /** Only whole seconds count: a date would need the server's clock, and other texts mean nothing. */
-export function retryAfterMs(answer: IncomingMessage): number | undefined {
-  const header = answer.headers["retry-after"] ?? "";
+export function retryAfterMs({ headers }: Answer): number | undefined {
+  const header = String(headers["retry-after"] ?? "");
   return /^\d{1,9}$/u.test(header) ? Number(header) * 1000 : undefined;
 }

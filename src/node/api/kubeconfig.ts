@@ -5,7 +5,7 @@
  */
 import { isIP } from "node:net";
 import type { RequestOptions } from "node:https";
-import type { Cluster, KubeConfig } from "@kubernetes/client-node";
+import type { KubeConfig } from "@kubernetes/client-node";
 import type { Access, Server, Tls } from "./server.ts";
 import { messageOf } from "./error-text.ts";
 import { createReread } from "./reread.ts";
@@ -21,9 +21,24 @@ interface Options {
   readonly loadClient?: () => Promise<Client>;
 }
 
+/** What is used of a `KubeConfig`, so that any version of the package will do. */
+export interface KubeConfigLike {
+  readonly currentContext: string;
+  getCurrentCluster(): ClusterLike | null;
+  applyToHTTPSOptions(options: RequestOptions): Promise<void>;
+}
+
+export interface ClusterLike {
+  readonly name: string;
+  readonly server: string;
+  readonly skipTLSVerify?: boolean;
+  readonly tlsServerName?: string;
+  readonly proxyUrl?: string;
+}
+
 /** A kubeconfig as it was read, with the answers of its plugins until they expire. */
 interface Loaded {
-  readonly config: KubeConfig;
+  readonly config: KubeConfigLike;
   readonly url: URL;
   readonly serverName: string;
 }
@@ -34,17 +49,33 @@ const maxAgeMs = 60_000;
 const pluginTimeoutMs = 30_000;
 
 /** Never throws: what is wrong is in `problem`. */
-export async function openKubeconfigAccess(options: Options): Promise<Access> {
+export function openKubeconfigAccess(options: Options): Promise<Access> {
   const paths = options.files.split(":").filter((path) => path !== "");
   const loadClient = options.loadClient ?? (() => import("@kubernetes/client-node"));
+  const name = `kubeconfig "${options.files}"`;
+  return openBy(async () => loadFiles(await loadClient(), paths), name);
+}
+
+/** The same for a configuration that was loaded already. */
+export function openConfigAccess(config: KubeConfigLike): Promise<Access> {
+  let isFirst = true;
+  const load = (): Promise<KubeConfigLike> => {
+    const loaded = isFirst ? config : withoutAnswers(config);
+    isFirst = false;
+    return Promise.resolve(loaded);
+  };
+  return openBy(load, "KubeConfig");
+}
+
+async function openBy(loadConfig: () => Promise<KubeConfigLike>, name: string): Promise<Access> {
   let loaded: Loaded | undefined;
 
   async function read(): Promise<Server> {
     try {
-      loaded ??= load(await loadClient(), paths);
+      loaded ??= load(await loadConfig());
       return await serverOf(loaded);
     } catch (error) {
-      throw new Error(explain(error, options.files), { cause: error });
+      throw new Error(explain(error, name), { cause: error });
     }
   }
 
@@ -64,7 +95,7 @@ export async function openKubeconfigAccess(options: Options): Promise<Access> {
   };
 }
 
-function load(client: Client, paths: readonly string[]): Loaded {
+function loadFiles(client: Client, paths: readonly string[]): KubeConfig {
   const config = new client.KubeConfig();
   for (const [index, path] of paths.entries()) {
     if (index === 0) {
@@ -75,15 +106,31 @@ function load(client: Client, paths: readonly string[]): Loaded {
       config.mergeConfig(more, true);
     }
   }
+  return config;
+}
+
+/** A copy with authenticators of its own, for it is they who keep what plugins answered. */
+function withoutAnswers(config: KubeConfigLike): KubeConfigLike {
+  const copy = new (config.constructor as new () => KubeConfigLike)();
+  const own = Object.entries(config).filter(([name]) => name !== "authenticators");
+  return Object.assign(copy, Object.fromEntries(own));
+}
+
+function load(config: KubeConfigLike): Loaded {
   const cluster = config.getCurrentCluster();
   if (cluster === null) {
     throw new Error(`the current context is "${config.currentContext}", which has no cluster`);
   }
   const url = urlOf(cluster);
+  const serverName = cluster.tlsServerName || hostOf(url);
+  if (url.protocol === "https:") return { config, url, serverName };
   // The client refuses plain HTTP even on loopback, but looks at the scheme for its agent only,
   // which is not used here.
-  config.clusters = [{ ...cluster, server: cluster.server.replace(/^http:/u, "https:") }];
-  return { config, url, serverName: cluster.tlsServerName || hostOf(url) };
+  const server = cluster.server.replace(/^http:/u, "https:");
+  const secure: KubeConfigLike = Object.create(config, {
+    getCurrentCluster: { value: () => ({ ...cluster, server }) },
+  });
+  return { config: secure, url, serverName };
 }
 
 async function serverOf({ config, url, serverName }: Loaded): Promise<Server> {
@@ -104,8 +151,8 @@ function hostOf(url: URL): string {
 }
 
 /** Refuses what would send credentials where nobody has proved to be the API server. */
-function urlOf(cluster: Cluster): URL {
-  if (cluster.skipTLSVerify) {
+function urlOf(cluster: ClusterLike): URL {
+  if (cluster.skipTLSVerify === true) {
     throw new Error(
       `cluster "${cluster.name}" has insecure-skip-tls-verify, which is refused; ` +
         "give its certificate-authority",
@@ -154,15 +201,15 @@ function headersOf(options: RequestOptions): Record<string, string> {
   return Object.fromEntries(headers);
 }
 
-function explain(error: unknown, files: string): string {
+function explain(error: unknown, name: string): string {
   const { code } = error as NodeJS.ErrnoException;
   if (code === "ERR_MODULE_NOT_FOUND") {
     return (
-      `Cannot read the kubeconfig "${files}": the package @kubernetes/client-node is not installed. ` +
+      `Cannot read the ${name}: the package @kubernetes/client-node is not installed. ` +
       "Install it, or run in a pod with a service account."
     );
   }
-  return `Cannot use the kubeconfig "${files}": ${unquoted(error)}`;
+  return `Cannot use the ${name}: ${unquoted(error)}`;
 }
 
 /** What reads YAML and JSON quotes what it read in its complaints, and that may be a secret. */

@@ -4,21 +4,32 @@
  * the environment has a say.
  */
 import { connect, isIP, type Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { Server, Tls } from "./server.ts";
+
+/** What a connection may speak, as ALPN names it. */
+export type Protocol = "h2" | "http/1.1";
 
 /** Between probes of TCP itself: an open watch on a dead path ends, whatever the program does. */
 export const keepAliveProbeMs = 10_000;
 
-/** @throws Error with a code, also when it took longer than `timeoutMs`. */
+/**
+ * Of the protocols the server chooses one, if it knows any: see `alpnProtocol` of the socket.
+ *
+ * @throws Error with a code, also when it took longer than `timeoutMs`.
+ */
 export async function openSocket(
   server: Server,
   address: string,
   timeoutMs: number,
   signal: AbortSignal,
+  protocols: readonly Protocol[] = ["http/1.1"],
 ): Promise<Socket> {
   const { port, tls } = server;
   const socket =
-    tls === undefined ? connect({ host: address, port }) : await secure(tls, address, port);
+    tls === undefined
+      ? connect({ host: address, port })
+      : await secure(tls, address, port, protocols);
   socket.setNoDelay(true);
   socket.setKeepAlive(true, keepAliveProbeMs);
   // What goes wrong later is told by `close` too, and to the exchange on it if there is one.
@@ -27,7 +38,12 @@ export async function openSocket(
   return socket;
 }
 
-async function secure(tls: Tls, address: string, port: number): Promise<Socket> {
+async function secure(
+  tls: Tls,
+  address: string,
+  port: number,
+  protocols: readonly Protocol[],
+): Promise<TLSSocket> {
   // Loaded late: TLS takes a good part of the start-up time, and plain HTTP never needs it.
   const { checkServerIdentity, connect: connectSecurely } = await import("node:tls");
   return connectSecurely({
@@ -37,7 +53,7 @@ async function secure(tls: Tls, address: string, port: number): Promise<Socket> 
     // Said outright, because NODE_TLS_REJECT_UNAUTHORIZED counts where nothing is said.
     rejectUnauthorized: true,
     checkServerIdentity: (_, certificate) => checkServerIdentity(tls.serverName, certificate),
-    ALPNProtocols: ["http/1.1"],
+    ALPNProtocols: [...protocols],
     // A server name in the handshake must not be an address (RFC 6066).
     ...(isIP(tls.serverName) === 0 ? { servername: tls.serverName } : {}),
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),

@@ -1,10 +1,9 @@
 /** A watch: an answer without an end, on a connection of its own, told line by line. */
-import type { IncomingMessage } from "node:http";
 import type { Order, Report } from "../../core/protocol.ts";
 import { answered, ask, type Call, peerOf, unanswered, type Via } from "./call.ts";
 import { unlessAborted } from "./deadline.ts";
 import { describeError } from "./error-text.ts";
-import { readStart } from "./exchange.ts";
+import { type Answer, readStart } from "./exchange.ts";
 import { createLines } from "./lines.ts";
 
 type WatchOrder = Extract<Order, { type: "watch" }>;
@@ -17,7 +16,7 @@ const maxRefusalBytes = 64 * 1024;
 
 /** Resolves with the last report. A refusal is cut, because it only says why. */
 export async function follow(order: WatchOrder, call: Call, via: Via, tell: Tell): Promise<Report> {
-  let answer: IncomingMessage;
+  let answer: Answer;
   try {
     const server = await unlessAborted(via.access.server(), call.deadline.signal);
     const connection = await via.connections.open(server, order.fresh === true, call.deadline);
@@ -35,11 +34,11 @@ export async function follow(order: WatchOrder, call: Call, via: Via, tell: Tell
   return tellLines(answer, call, tell);
 }
 
-async function tellLines(answer: IncomingMessage, call: Call, tell: Tell): Promise<Report> {
+async function tellLines(answer: Answer, call: Call, tell: Tell): Promise<Report> {
   const { id } = call;
   const lines = createLines(maxLineBytes);
   try {
-    for await (const chunk of answer as AsyncIterable<Buffer>) {
+    for await (const chunk of answer) {
       for (const text of lines.split(chunk)) {
         if (!tell({ type: "line", id, text })) return { type: "ended", id };
       }
