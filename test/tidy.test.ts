@@ -10,6 +10,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { test } from "node:test";
 import ts from "typescript";
+import { layers } from "./layers.ts";
 
 interface Source {
   /** From the root of the project on, such as `src/core/lease.ts`. */
@@ -18,78 +19,6 @@ interface Source {
 }
 
 type Rule = (source: Source) => readonly string[];
-
-interface Layer {
-  /** The files that belong to it: folders end in a slash. */
-  readonly files: readonly string[];
-  /** The layers that it may import besides itself. */
-  readonly imports: readonly string[];
-  /** What it may import from outside this project: names, or beginnings that end in a colon. */
-  readonly packages?: readonly string[];
-}
-
-const settingsAndBelow = ["the vocabulary", "what is read at the edge"];
-
-/**
- * The rooms of the core know the vocabulary and what was read at the edge, never each other: what one
- * room's news means for another is said in the corridor alone. A host knows only the program and the
- * protocol; the embedded API server knows nobody, or it would share the program's mistakes.
- */
-const layers: Readonly<Record<string, Layer>> = {
-  "the vocabulary": {
-    files: ["protocol", "notes", "json", "timing", "redact", "metrics"].map(inCore),
-    imports: [],
-  },
-  "what is read at the edge": {
-    files: ["forms", "log", "settings"].map(inCore),
-    imports: ["the vocabulary"],
-  },
-  "the election's room": {
-    files: [...["lease", "sighting", "watch", "election"].map(inCore), "src/core/election/"],
-    imports: ["the vocabulary"],
-  },
-  "the command's room": { files: [inCore("command")], imports: ["the vocabulary"] },
-  "the routing's room": {
-    files: [inCore("routing"), "src/core/routing/"],
-    imports: settingsAndBelow,
-  },
-  "the readiness' room": { files: [inCore("readiness")], imports: settingsAndBelow },
-  "the status' room": { files: [inCore("status")], imports: settingsAndBelow },
-  "the corridor": {
-    files: ["exit", "term", "heed", "reasons", "settle", "observe", "pages", "program"].map(inCore),
-    imports: [
-      "the vocabulary",
-      "what is read at the edge",
-      "the election's room",
-      "the command's room",
-      "the routing's room",
-      "the readiness' room",
-      "the status' room",
-    ],
-  },
-  "the recording": {
-    files: ["recording", "replay", "transcript", "border"].map(inCore),
-    imports: ["the vocabulary", "what is read at the edge", "the corridor"],
-  },
-  "the Node host": {
-    files: ["src/node/", "src/cli.ts", "src/replay.ts"],
-    imports: ["the vocabulary", "what is read at the edge", "the corridor", "the recording"],
-    // The peer dependency reads kubeconfigs, where somebody has installed it.
-    packages: ["node:", "@kubernetes/client-node"],
-  },
-  "the API server's face": {
-    // Addresses are read by `node:net`, which is a function of their text.
-    files: ["serve", "addresses", "endpoints", "endpoint-slices"].map(
-      (name) => `src/api-server/${name}.ts`,
-    ),
-    imports: ["the API server"],
-    packages: ["node:"],
-  },
-  "the API server": {
-    files: ["src/api-server/"],
-    imports: ["the API server's face"],
-  },
-};
 
 /** What would make a step depend on more than its arguments, or end later than it returns. */
 const impure: Readonly<Record<string, string>> = Object.fromEntries(
@@ -128,6 +57,8 @@ const planted: readonly (readonly [rule: Rule, complaint: RegExp, path: string, 
   [purity, /belongs to a host/, "src/core/x.ts", "console.log(1);"],
   [purity, /one deadline/, "src/core/x.ts", "setTimeout(f, 1);"],
   [purity, /differs between/, "src/core/x.ts", '"a".localeCompare("b");'],
+  [layering, /imports node:os/, "src/library/program/x.ts", 'import "node:os";'],
+  [purity, /time comes in/, "src/library/program/x.ts", "const at = Date.now();"],
   [purity, /returns/, "src/core/x.ts", "async function f() {}"],
   [purity, /returns/, "src/core/x.ts", "for await (const a of b) f(a);"],
   [purity, /returns/, "src/core/x.ts", "function f() { using a = b; }"],
@@ -140,7 +71,7 @@ const planted: readonly (readonly [rule: Rule, complaint: RegExp, path: string, 
 ];
 
 test("each file imports only what its layer may know", () => assertTidy(sources, layering));
-test("the core is pure", () => assertTidy(sources, purity));
+test("the core and the library's program are pure", () => assertTidy(sources, purity));
 test("no file is longer than 300 lines", () => assertTidy([...sources, ...rust], smallFile));
 test("no function is longer than 70 lines", () => assertTidy(sources, smallFunctions));
 test("the lock file holds no download addresses", () => assertTidy(texts, noAddress));
@@ -206,7 +137,7 @@ function importsOf(path: string, text: string): string[] {
 }
 
 function purity({ path, text }: Source): string[] {
-  if (!path.startsWith("src/core/")) return [];
+  if (!/^src\/(core|library\/program)\//.test(path)) return [];
   const complaints: string[] = [];
   walk(parse(path, text), (node) => {
     const why = impurityOf(node);
@@ -284,10 +215,6 @@ function lineCount(text: string): number {
 /** Without blank lines and comments, as the linter counts. */
 function codeLines(text: string): number {
   return text.split("\n").filter((line) => !/^\s*($|\/\/|\/\*|\*)/.test(line)).length;
-}
-
-function inCore(name: string): string {
-  return `src/core/${name}.ts`;
 }
 
 function sourcesIn(folder: string, ending: string): Source[] {

@@ -1,0 +1,117 @@
+/** Time for tests: it stands still until a test lets it pass, and then passes at once. */
+import { type Instant, instant, type Now } from "../core/protocol.ts";
+import type { Time } from "../library/host.ts";
+
+interface Happening {
+  readonly atMs: number;
+  readonly order: number;
+  readonly happen: () => void;
+}
+
+/** Taken when the module is loaded: a test may mock the timers of Node. */
+const immediately = setImmediate;
+
+/** So many turns of the event loop let promises that depend on each other settle. */
+const turns = 3;
+
+/**
+ * The clock and the timers of electors under test.
+ *
+ * `advance()` lets everything that is due happen, in order, and whatever follows from it; between two
+ * happenings promises settle. Functions under test wait with `sleep()` in place of `setTimeout()`.
+ */
+export class VirtualTime implements Time {
+  readonly #happenings: Happening[] = [];
+  #nowMs = 0;
+  #order = 0;
+
+  /** Milliseconds since this object was made. */
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  /** Midnight of 1 January 2026, and what has passed since. */
+  now(): Now {
+    return { instant: this.#instant(), wallMs: Date.UTC(2026, 0, 1) + this.#nowMs };
+  }
+
+  /** Calls back once so much time has passed; returns the way to take it back. */
+  after(ms: number, happen: () => void): () => void {
+    const happening = { atMs: this.#nowMs + Math.max(0, ms), order: this.#order++, happen };
+    this.#happenings.push(happening);
+    return () => {
+      const at = this.#happenings.indexOf(happening);
+      if (at !== -1) this.#happenings.splice(at, 1);
+    };
+  }
+
+  /** Resolves once so much time has passed; rejects with the signal's reason if that comes first. */
+  sleep(ms: number, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) return reject(signal.reason as Error);
+      const onAbort = () => {
+        cancel();
+        reject(signal?.reason as Error);
+      };
+      const cancel = this.after(ms, () => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve();
+      });
+      signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  /** Lets so much time pass, and everything in it happen. */
+  async advance(ms: number): Promise<void> {
+    const untilMs = this.#nowMs + ms;
+    await settled();
+    for (let next = this.#next(untilMs); next !== undefined; next = this.#next(untilMs)) {
+      this.#nowMs = Math.max(this.#nowMs, next.atMs);
+      next.happen();
+      await settled();
+    }
+    this.#nowMs = untilMs;
+  }
+
+  /**
+   * Lets time pass until something is so, and returns how long that took in milliseconds.
+   *
+   * @throws Error when it is not so after `limitMs`, two minutes unless told.
+   */
+  async until(isSo: () => boolean, limitMs: number = 120_000): Promise<number> {
+    const startMs = this.#nowMs;
+    await settled();
+    while (!isSo()) {
+      const next = this.#next(startMs + limitMs);
+      if (next === undefined) throw new Error(`Not so within ${limitMs} ms of virtual time`);
+      this.#nowMs = Math.max(this.#nowMs, next.atMs);
+      next.happen();
+      await settled();
+    }
+    return this.#nowMs - startMs;
+  }
+
+  #instant(): Instant {
+    return instant(this.#nowMs);
+  }
+
+  #next(untilMs: number): Happening | undefined {
+    let found: Happening | undefined;
+    for (const one of this.#happenings) {
+      if (one.atMs > untilMs) continue;
+      const isEarlier =
+        found === undefined ||
+        one.atMs < found.atMs ||
+        (one.atMs === found.atMs && one.order < found.order);
+      if (isEarlier) found = one;
+    }
+    if (found !== undefined) this.#happenings.splice(this.#happenings.indexOf(found), 1);
+    return found;
+  }
+}
+
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) {
+    await new Promise<void>((resolve) => void immediately(resolve));
+  }
+}
