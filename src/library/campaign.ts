@@ -47,6 +47,8 @@ export class Campaign {
   #outcome: Outcome | undefined;
   /** The first reason to leave wins. */
   #leaving: { readonly reason: unknown } | undefined;
+  /** What the last function was asked to stop with. */
+  #aborted: unknown;
   #failure: { readonly error: unknown } | undefined;
   #hasJoined = false;
 
@@ -108,6 +110,7 @@ export class Campaign {
   #start(opened: Opened, until: Until): void {
     const { host, driver, onOverrun, lease } = this.#options;
     this.#outcome = undefined;
+    this.#aborted = undefined;
     const control = createTerm(opened, {
       time: host.time,
       until,
@@ -139,8 +142,8 @@ export class Campaign {
 
   #abort(why: Why): void {
     this.#call?.control.abort(why);
-    const reason: unknown = this.#call?.control.term.signal.reason;
-    channels.abort.publish({ ...this.#message(), reason });
+    this.#aborted = this.#call?.control.term.signal.reason;
+    channels.abort.publish({ ...this.#message(), reason: this.#aborted });
   }
 
   #overrun(): void {
@@ -171,8 +174,8 @@ export class Campaign {
     if (why.how === "left") return this.#leaving?.reason;
     const outcome = this.#outcome;
     const error = outcome !== undefined && "error" in outcome ? outcome.error : undefined;
-    // What a function throws is most often the very reason that its signal was aborted with.
-    if (error instanceof TermEndedError) return error;
+    const isOwn = error === undefined || error === this.#aborted;
+    if (isOwn && this.#aborted instanceof TermEndedError) return this.#aborted;
     return new TermEndedError(why, error === undefined ? {} : { cause: error });
   }
 

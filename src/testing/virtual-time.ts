@@ -1,10 +1,9 @@
 /** Time for tests: it stands still until a test lets it pass, and then passes at once. */
-import { type Instant, instant, type Now } from "../core/protocol.ts";
+import { instant, type Now } from "../core/protocol.ts";
 import type { Time } from "../library/host.ts";
 
 interface Happening {
   readonly atMs: number;
-  readonly order: number;
   readonly happen: () => void;
 }
 
@@ -18,12 +17,12 @@ const turns = 3;
  * The clock and the timers of electors under test.
  *
  * `advance()` lets everything that is due happen, in order, and whatever follows from it; between two
- * happenings promises settle. Functions under test wait with `sleep()` in place of `setTimeout()`.
+ * instants promises settle. Functions under test wait with `sleep()` in place of `setTimeout()`.
  */
 export class VirtualTime implements Time {
+  /** In the order in which they were planned. */
   readonly #happenings: Happening[] = [];
   #nowMs = 0;
-  #order = 0;
 
   /** Milliseconds since this object was made. */
   get nowMs(): number {
@@ -32,17 +31,14 @@ export class VirtualTime implements Time {
 
   /** Midnight of 1 January 2026, and what has passed since. */
   now(): Now {
-    return { instant: this.#instant(), wallMs: Date.UTC(2026, 0, 1) + this.#nowMs };
+    return { instant: instant(this.#nowMs), wallMs: Date.UTC(2026, 0, 1) + this.#nowMs };
   }
 
   /** Calls back once so much time has passed; returns the way to take it back. */
   after(ms: number, happen: () => void): () => void {
-    const happening = { atMs: this.#nowMs + Math.max(0, ms), order: this.#order++, happen };
+    const happening = { atMs: this.#nowMs + Math.max(0, ms), happen };
     this.#happenings.push(happening);
-    return () => {
-      const at = this.#happenings.indexOf(happening);
-      if (at !== -1) this.#happenings.splice(at, 1);
-    };
+    return () => void this.#takeBack(happening);
   }
 
   /** Resolves once so much time has passed; rejects with the signal's reason if that comes first. */
@@ -65,11 +61,7 @@ export class VirtualTime implements Time {
   async advance(ms: number): Promise<void> {
     const untilMs = this.#nowMs + ms;
     await settled();
-    for (let next = this.#next(untilMs); next !== undefined; next = this.#next(untilMs)) {
-      this.#nowMs = Math.max(this.#nowMs, next.atMs);
-      next.happen();
-      await settled();
-    }
+    while (this.#happenNext(untilMs)) await settled();
     this.#nowMs = untilMs;
   }
 
@@ -82,31 +74,32 @@ export class VirtualTime implements Time {
     const startMs = this.#nowMs;
     await settled();
     while (!isSo()) {
-      const next = this.#next(startMs + limitMs);
-      if (next === undefined) throw new Error(`Not so within ${limitMs} ms of virtual time`);
-      this.#nowMs = Math.max(this.#nowMs, next.atMs);
-      next.happen();
+      if (!this.#happenNext(startMs + limitMs)) {
+        throw new Error(`Cannot wait any longer: not so within ${limitMs} ms of virtual time`);
+      }
       await settled();
     }
     return this.#nowMs - startMs;
   }
 
-  #instant(): Instant {
-    return instant(this.#nowMs);
+  /** Lets happen what is due at the next instant, if there is one until then. */
+  #happenNext(untilMs: number): boolean {
+    const atMs = this.#happenings.reduce((first, { atMs }) => Math.min(first, atMs), Infinity);
+    if (atMs > untilMs) return false;
+    this.#nowMs = Math.max(this.#nowMs, atMs);
+    const due = this.#happenings.filter((one) => one.atMs === atMs);
+    for (const one of due) {
+      // What happens before it at this instant may have taken it back.
+      if (this.#takeBack(one)) one.happen();
+    }
+    return true;
   }
 
-  #next(untilMs: number): Happening | undefined {
-    let found: Happening | undefined;
-    for (const one of this.#happenings) {
-      if (one.atMs > untilMs) continue;
-      const isEarlier =
-        found === undefined ||
-        one.atMs < found.atMs ||
-        (one.atMs === found.atMs && one.order < found.order);
-      if (isEarlier) found = one;
-    }
-    if (found !== undefined) this.#happenings.splice(this.#happenings.indexOf(found), 1);
-    return found;
+  #takeBack(happening: Happening): boolean {
+    const at = this.#happenings.indexOf(happening);
+    if (at === -1) return false;
+    this.#happenings.splice(at, 1);
+    return true;
   }
 }
 
