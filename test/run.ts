@@ -51,6 +51,8 @@ const suites: readonly Suite[] = [
   { folder: "cluster", title: "real kube-apiserver suite", misses: missingServer },
   { folder: "interop", title: "client-go suite", misses: missingElector },
   { folder: "bench/smoke", title: "smoke run of the benchmarks", misses: missingServer },
+  { folder: "library/cluster", title: "library on a real kube-apiserver", misses: missingServer },
+  { folder: "library/interop", title: "library beside client-go", misses: missingElector },
 ];
 
 const words = process.argv.slice(2);

@@ -1,5 +1,5 @@
 /** This process as an elector's host: real time, real connections, and a thread that can kill it. */
-import { constants, openSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
 import { broken } from "../core/exit.ts";
 import { openAccess } from "../node/api/access.ts";
 import type { KubeConfigLike } from "../node/api/kubeconfig.ts";
@@ -72,11 +72,11 @@ async function openBy(kubeConfig: KubeConfigLike | undefined): Promise<Access> {
   return openConfigAccess(kubeConfig);
 }
 
-/** A pipe that nobody reads must not keep the process from ending, hence a descriptor of its own. */
+/** Where nobody reads and the write waits, the thread that guards the deadline ends the process. */
 function say(line: string): void {
   try {
-    writeSync(openSync("/proc/self/fd/2", constants.O_WRONLY | constants.O_NONBLOCK), `${line}\n`);
+    writeSync(2, `${line}\n`);
   } catch {
-    // A socket cannot be opened so, and there is no other way to be heard.
+    // Nobody can hear it.
   }
 }

@@ -36,6 +36,8 @@ export interface CertificateOptions extends Validity {
   /** DNS names; `localhost` unless told. */
   readonly names?: readonly string[];
   readonly keyType?: KeyType;
+  /** A client's, in place of a server's: who it is to an API server. */
+  readonly client?: { readonly user: string; readonly group: string };
 }
 
 export interface ServerCertificate {
@@ -102,6 +104,7 @@ async function issue(
   options: CertificateOptions,
 ): Promise<ServerCertificate> {
   const { addresses = ["127.0.0.1", "::1"], names = ["localhost"], keyType = "ecP256" } = options;
+  const { client } = options;
   const keys = await generateKeys(keyType);
   const alternatives: JsonGeneralName[] = [
     ...addresses.map((value) => ({ type: "ip" as const, value })),
@@ -109,7 +112,7 @@ async function issue(
   ];
   const certificate = await X509CertificateGenerator.create({
     issuer,
-    subject: "CN=test server",
+    subject: client === undefined ? "CN=test server" : `CN=${client.user},O=${client.group}`,
     serialNumber: serialNumber(),
     ...validity(options),
     signingAlgorithm,
@@ -118,7 +121,9 @@ async function issue(
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
+      new ExtendedKeyUsageExtension([
+        client === undefined ? ExtendedKeyUsage.serverAuth : ExtendedKeyUsage.clientAuth,
+      ]),
       new SubjectAlternativeNameExtension(alternatives),
     ],
   });
