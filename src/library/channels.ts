@@ -3,18 +3,23 @@
  * else; messages are plain objects and may gain fields.
  */
 import { type Channel, channel } from "node:diagnostics_channel";
+import type { LeaseName } from "./settings.ts";
 
 /** What every message says. */
 export interface ChannelMessage {
-  readonly lease: { readonly namespace: string; readonly name: string };
+  /** Which Lease it is about. */
+  readonly lease: LeaseName;
+  /** Of the elector. */
   readonly identity: string;
   /** The fencing token of the term. */
   readonly token?: string;
   /** What `term.signal` was aborted with. */
   readonly reason?: unknown;
+  /** Why the elector has ended. */
   readonly error?: unknown;
 }
 
+/** What to subscribe to with `node:diagnostics_channel`; each message is a `ChannelMessage`. */
 export const channelNames = {
   /** A function is called. */
   start: "k8s-await-election:term:start",

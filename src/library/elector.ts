@@ -27,6 +27,7 @@ export interface ElectorOptions {
    * told. Two processes with one identity are told apart by their incarnation, but not by a Go elector.
    */
   readonly identity?: string;
+  /** 15, 10 and 2 seconds unless told, as in client-go. */
   readonly durations?: ElectionDurations;
   /**
    * What happens when a function still runs at the hard deadline of its term, when another may soon
@@ -163,6 +164,7 @@ export class LeaderElector implements AsyncDisposable {
     this.#unregister();
   }
 
+  /** The same as `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -3,11 +3,13 @@ import type { Why } from "./program/protocol.ts";
 
 /** The options cannot be used: fix them and start again. Every misfit is named. */
 export class SettingsError extends Error {
+  /** As in every error: its class. */
   override readonly name = "SettingsError";
 }
 
 /** The API server cannot be addressed, or refuses our claim for good. */
 export class ApiError extends Error {
+  /** As in every error: its class. */
   override readonly name = "ApiError";
 }
 
@@ -16,6 +18,7 @@ export class ApiError extends Error {
  * rejects with where the term was lost or late.
  */
 export class TermEndedError extends Error {
+  /** As in every error: its class. */
   override readonly name = "TermEndedError";
   /**
    * `lost`: the Lease shows that it is not ours any more, and another may lead · `late`: no renewal

@@ -2,19 +2,34 @@
 import type { Now, Report } from "../core/protocol.ts";
 import type { Api } from "../node/api/api.ts";
 
+/** The process that carries electors. Opaque: the testing kit makes others than the real one. */
 export interface Host {
+  /** @internal */
   readonly time: Time;
   /**
    * Looks whether there is an API server to talk to, before anything is promised.
    *
    * @throws ApiError when it cannot be addressed at all.
+   * @internal
    */
   check(): Promise<void>;
-  /** Opens a way to the API server; nothing is connected before the first exchange. */
+  /**
+   * Opens a way to the API server; nothing is connected before the first exchange.
+   *
+   * @internal
+   */
   openLink(report: (report: Report) => void): Link;
-  /** A deadline for a function, not armed yet; `message` is what is said when it has passed. */
+  /**
+   * A deadline for a function, not armed yet; `message` is what is said when it has passed.
+   *
+   * @internal
+   */
   createGuard(message: string, lost: (problem: string) => void): Guard;
-  /** Ends the process at once: a function has outlived its term. */
+  /**
+   * Ends the process at once: a function has outlived its term.
+   *
+   * @internal
+   */
   exit(message: string): void;
 }
 

@@ -6,7 +6,7 @@ export type { CampaignOptions } from "./campaign.ts";
 export { channelNames, type ChannelMessage } from "./channels.ts";
 export { type ElectorOptions, LeaderElector } from "./elector.ts";
 export { ApiError, SettingsError, TermEndedError } from "./errors.ts";
-export type { Guard, Host, Link, Time } from "./host.ts";
+export type { Host } from "./host.ts";
 export type { Logger } from "./logger.ts";
 export type { MetricsRegistry } from "./metrics.ts";
 export type { Leader, ObserveOptions } from "./observers.ts";

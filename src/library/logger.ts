@@ -5,9 +5,13 @@ import type { LeaseName } from "./settings.ts";
 
 /** Takes a whole line, `message key=value …`, without time and level. */
 export interface Logger {
+  /** What has to be looked at: a term was lost, a function did not stop. */
   error(message: string): void;
+  /** What may become worse: exchanges that fail, each kind of problem once. */
   warn(message: string): void;
+  /** Terms, claims and releases, and who leads. */
   info(message: string): void;
+  /** Watches that were lost, and conflicts. */
   debug(message: string): void;
 }
 

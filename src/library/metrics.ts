@@ -16,6 +16,7 @@ import type { LeaseName } from "./settings.ts";
 
 /** What is used of prom-client's `Registry`. */
 export interface MetricsRegistry {
+  /** Once for each metric; the registry asks it for its values when it is scraped. */
   registerMetric(metric: never): void;
 }
 

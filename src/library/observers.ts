@@ -12,6 +12,7 @@ export interface Leader {
   readonly isSelf: boolean;
 }
 
+/** How an observation ends. */
 export interface ObserveOptions {
   /** Ends it: the iterator rejects with its reason. */
   readonly signal?: AbortSignal;

@@ -4,6 +4,7 @@ import { type ServedApi, serveApi } from "../api-server/serve.ts";
 import { TestReplica } from "./replica.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
+/** What a server is made with. */
 export interface EmbeddedApiServerOptions {
   /** The time of the replicas that it carries; its own unless told. */
   readonly time?: VirtualTime;
@@ -13,11 +14,24 @@ export interface EmbeddedApiServerOptions {
 
 /** The `spec` of a Lease, as far as electors write it. */
 export interface LeaseSpec {
+  /** Empty where nobody holds it. */
   readonly holderIdentity?: string;
+  /** Whole seconds. */
   readonly leaseDurationSeconds?: number;
+  /** `2026-01-01T00:00:00.000000Z`: six digits. */
   readonly acquireTime?: string;
+  /** In the same form. */
   readonly renewTime?: string;
+  /** How often the holder has changed. */
   readonly leaseTransitions?: number;
+}
+
+/** Where a server listens. */
+export interface Listening {
+  /** Such as `http://127.0.0.1:40000`. */
+  readonly url: string;
+  /** The text of a kubeconfig, for `KubeConfig.loadFromString()` or a file. */
+  readonly kubeconfig: string;
 }
 
 /**
@@ -28,6 +42,7 @@ export interface LeaseSpec {
  * in real time, for processes of their own.
  */
 export class EmbeddedApiServer implements AsyncDisposable {
+  /** Of its replicas. */
   readonly time: VirtualTime;
   readonly #store: ApiStore;
   readonly #served: ServedApi[] = [];
@@ -73,12 +88,13 @@ export class EmbeddedApiServer implements AsyncDisposable {
     if (answer.status >= 300) throw new Error(`Cannot edit ${namespace}/${name}: ${answer.body}`);
   }
 
+  /** Where there is none, nothing happens. */
   deleteLease(namespace: string, name: string): void {
     this.#ask("DELETE", pathOf(namespace, name));
   }
 
   /** Serves it as plain HTTP on a port of 127.0.0.1, in real time; returns a kubeconfig for it. */
-  async listen(): Promise<{ readonly url: string; readonly kubeconfig: string }> {
+  async listen(): Promise<Listening> {
     const served = await serveApi(this.#store, { bookmarkMs: 10_000 });
     this.#served.push(served);
     const { url } = served;
@@ -98,6 +114,7 @@ export class EmbeddedApiServer implements AsyncDisposable {
     await Promise.all(this.#served.map((served) => served.close()));
   }
 
+  /** The same as `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

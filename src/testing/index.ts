@@ -3,6 +3,7 @@ export {
   EmbeddedApiServer,
   type EmbeddedApiServerOptions,
   type LeaseSpec,
+  type Listening,
 } from "./embedded-api-server.ts";
 export type { TestReplica } from "./replica.ts";
 export { VirtualTime } from "./virtual-time.ts";

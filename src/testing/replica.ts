@@ -20,6 +20,7 @@ const delayMs = 1;
  * they may have one process.
  */
 export class TestReplica implements Host {
+  /** @internal */
   readonly time: Time;
   /** What was said when a function outlived its term and the process would have ended. */
   exited: string | undefined;
@@ -31,6 +32,7 @@ export class TestReplica implements Host {
   #suspensions = 0;
   #way: Way = "open";
 
+  /** @internal */
   constructor(store: ApiStore, world: VirtualTime) {
     this.#store = store;
     this.#world = world;
@@ -51,6 +53,7 @@ export class TestReplica implements Host {
     for (const link of this.#links) link.breakOff();
   }
 
+  /** The server can be reached again. */
   heal(): void {
     this.#way = "open";
   }
@@ -67,10 +70,12 @@ export class TestReplica implements Host {
     });
   }
 
+  /** @internal */
   check(): Promise<void> {
     return Promise.resolve();
   }
 
+  /** @internal */
   openLink(report: (report: Report) => void): Link {
     const around = { store: this.#store, time: this.time, way: () => this.#way };
     const link = new TestLink(around, report, () => this.#links.delete(link));
@@ -78,11 +83,16 @@ export class TestReplica implements Host {
     return link;
   }
 
-  /** The loop of a process under test is never blocked: it sees to the deadline itself. */
+  /**
+   * The loop of a process under test is never blocked: it sees to the deadline itself.
+   *
+   * @internal
+   */
   createGuard(): Guard {
     return { arm() {}, disarm() {} };
   }
 
+  /** @internal */
   exit(message: string): void {
     this.exited ??= message;
   }

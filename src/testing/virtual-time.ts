@@ -1,6 +1,5 @@
 /** Time for tests: it stands still until a test lets it pass, and then passes at once. */
 import { instant, type Now } from "../core/protocol.ts";
-import type { Time } from "../library/host.ts";
 
 interface Happening {
   readonly atMs: number;
@@ -19,7 +18,7 @@ const turns = 3;
  * `advance()` lets everything that is due happen, in order, and whatever follows from it; between two
  * instants promises settle. Functions under test wait with `sleep()` in place of `setTimeout()`.
  */
-export class VirtualTime implements Time {
+export class VirtualTime {
   /** In the order in which they were planned. */
   readonly #happenings: Happening[] = [];
   #nowMs = 0;
@@ -29,7 +28,11 @@ export class VirtualTime implements Time {
     return this.#nowMs;
   }
 
-  /** Midnight of 1 January 2026, and what has passed since. */
+  /**
+   * Midnight of 1 January 2026, and what has passed since.
+   *
+   * @internal
+   */
   now(): Now {
     return { instant: instant(this.#nowMs), wallMs: Date.UTC(2026, 0, 1) + this.#nowMs };
   }

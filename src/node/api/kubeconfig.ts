@@ -23,16 +23,25 @@ interface Options {
 
 /** What is used of a `KubeConfig`, so that any version of the package will do. */
 export interface KubeConfigLike {
+  /** For messages. */
   readonly currentContext: string;
+  /** `null` where the current context has none. */
   getCurrentCluster(): ClusterLike | null;
+  /** Adds the credentials, of a plugin too: `headers`, `auth`, `ca`, `cert` and `key`. */
   applyToHTTPSOptions(options: RequestOptions): Promise<void>;
 }
 
+/** Where the API server is. */
 export interface ClusterLike {
+  /** For messages. */
   readonly name: string;
+  /** A URL: https, or http with a loopback address. */
   readonly server: string;
+  /** Refused: credentials would go to whoever answers. */
   readonly skipTLSVerify?: boolean;
+  /** The name that the certificate must be for, where it is not the URL's. */
   readonly tlsServerName?: string;
+  /** Not supported. */
   readonly proxyUrl?: string;
 }
 
