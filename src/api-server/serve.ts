@@ -1,6 +1,7 @@
 /** The embedded API server on a port: HTTP, or HTTPS where a key and a certificate are given. */
 
 import * as http from "node:http";
+import * as http2 from "node:http2";
 import * as https from "node:https";
 import type { AddressInfo } from "node:net";
 import { tooLarge } from "./replies.ts";
@@ -15,6 +16,8 @@ export interface ServeOptions {
   readonly port?: number;
   /** In PEM form; without it the server speaks plain HTTP. */
   readonly tls?: { readonly key: string; readonly cert: string };
+  /** Over TLS also HTTP/2, as a real server does, for clients that ask for it. */
+  readonly isHttp2?: boolean;
   /** How often watches get bookmarks: a minute unless told, as in a real server. */
   readonly bookmarkMs?: number;
   /** The server's wall clock. */
@@ -45,11 +48,10 @@ export async function serveApi(store: ApiStore, options: ServeOptions = {}): Pro
     // A failure to read is a connection that broke: nobody is left to be told.
     receive(store, options, incoming, response).catch(() => response.destroy());
   };
-  const server =
-    tls === undefined ? http.createServer(listener) : https.createServer(tls, listener);
+  const { server, closeAll } = listenerOf(options, listener);
   // An idle connection stays open: a server that closes it just when a client writes its next
   // request looks like a fault to that client.
-  server.keepAliveTimeout = 0;
+  if ("keepAliveTimeout" in server) server.keepAliveTimeout = 0;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, resolve);
@@ -64,10 +66,31 @@ export async function serveApi(store: ApiStore, options: ServeOptions = {}): Pro
       clearInterval(bookmarks);
       return new Promise((resolve) => {
         server.close(() => resolve());
-        server.closeAllConnections();
+        closeAll();
       });
     },
   };
+}
+
+interface Listening {
+  readonly server: http.Server | https.Server | http2.Http2SecureServer;
+  readonly closeAll: () => void;
+}
+
+function listenerOf({ tls, isHttp2 }: ServeOptions, listener: http.RequestListener): Listening {
+  if (tls !== undefined && isHttp2 === true) {
+    const sessions = new Set<http2.ServerHttp2Session>();
+    // Its requests and answers are like those of HTTP/1.1, as far as they are used here.
+    const server = http2.createSecureServer({ ...tls, allowHTTP1: true }, listener as never);
+    server.on("session", (session) => {
+      sessions.add(session);
+      session.once("close", () => sessions.delete(session));
+    });
+    return { server, closeAll: () => sessions.forEach((session) => session.destroy()) };
+  }
+  const server =
+    tls === undefined ? http.createServer(listener) : https.createServer(tls, listener);
+  return { server, closeAll: () => server.closeAllConnections() };
 }
 
 async function receive(

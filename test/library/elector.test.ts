@@ -149,7 +149,7 @@ describe("rejoin", () => {
     assert.ok((await stage.untilLeads(b)) <= promptMs);
     assert.equal((a.terms[0]!.signal.reason as TermEndedError).how, "resigned");
     b.terms[0]!.resign();
-    assert.ok((await stage.untilLeads(a)) <= 2000 + promptMs, "a has paused for P");
+    assert.ok((await stage.untilLeads(a)) <= 5000 + promptMs, "a has paused");
     assertExclusive(stage);
   });
 
@@ -177,7 +177,7 @@ describe("rejoin", () => {
     const stage = new Stage();
     const a = stage.start("a", { rejoin: true, run: () => {} });
     await stage.time.advance(20_000);
-    assert.ok(a.terms.length >= 9 && a.terms.length <= 11, `${a.terms.length} terms in 20 s`);
+    assert.ok(a.terms.length >= 4 && a.terms.length <= 5, `${a.terms.length} terms in 20 s`);
   });
 });
 

@@ -32,6 +32,12 @@ const rules: readonly Rule[] = [
   rest,
 ];
 
+/**
+ * Whoever let the lease go lets others have it first: client-go's electors look every 1 to 2.2 retry
+ * periods.
+ */
+const pollsToPass = 2.5;
+
 /** Applies the rules until none has anything to do. */
 export function settle(state: Campaigning, now: Now): Step {
   let [settled, ...effects]: Step = [state];
@@ -191,8 +197,7 @@ function closeTerm(state: Campaigning, now: Now): Step | undefined {
   const closed = { ...state, campaign: rest };
   const end = endOf(campaign, term);
   if (end !== undefined) return finish(closed, end);
-  // Whoever let the lease go lets others have it first.
-  const pauseMs = term.isLost ? 0 : election.settings.timing.retryMs;
+  const pauseMs = term.isLost ? 0 : pollsToPass * election.settings.timing.retryMs;
   const [rejoined, ...effects] = elections.rejoin(election, pauseMs, now);
   return [
     { ...closed, election: rejoined },

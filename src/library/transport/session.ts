@@ -51,6 +51,7 @@ export class Session {
   hasServed = false;
   readonly #http2: ClientHttp2Session;
   readonly #open = { request: 0, watch: 0 };
+  #isDoubted = false;
   #isRetired = false;
 
   constructor(http2: ClientHttp2Session, address: string, peer: string) {
@@ -60,13 +61,18 @@ export class Session {
     http2.on("goaway", () => this.retire());
   }
 
+  /** Whether it can be of use, now or when it has answered. */
   get isOpen(): boolean {
     return !this.#isRetired && !this.#http2.closed && !this.#http2.destroyed;
   }
 
+  get isIdle(): boolean {
+    return this.#open.request + this.#open.watch === 0;
+  }
+
   /** Whether another exchange may begin on it. */
   hasRoom(kind: Kind): boolean {
-    if (!this.isOpen) return false;
+    if (!this.isOpen || this.#isDoubted) return false;
     const { remoteSettings } = this.#http2;
     const limit = remoteSettings.maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
     const { request, watch } = this.#open;
@@ -91,12 +97,26 @@ export class Session {
     return { address, peer, hasServed, exchange };
   }
 
-  /** It may be dead: nothing begins on it any more, and it closes when its last exchange has ended. */
+  /** Nothing begins on it any more, and it closes when its last exchange has ended. */
   retire(): void {
-    const wasRetired = this.#isRetired;
     this.#isRetired = true;
-    if (this.#open.request + this.#open.watch === 0) this.#http2.destroy();
-    else if (!wasRetired) destroyUnlessAlive(this.#http2);
+    if (this.isIdle) this.#http2.destroy();
+  }
+
+  /**
+   * It may be dead: nothing begins on it until it has answered a ping, and no answer ends it with its
+   * watches, which would be silent for long.
+   */
+  doubt(): void {
+    if (this.#isDoubted || !this.isOpen) return;
+    this.#isDoubted = true;
+    const timer = setTimeout(() => this.#http2.destroy(), pingMs);
+    this.#http2.once("close", () => clearTimeout(timer));
+    this.#http2.ping((error) => {
+      if (error !== null) return;
+      clearTimeout(timer);
+      this.#isDoubted = false;
+    });
   }
 
   async #exchange(question: Question, signal: AbortSignal, over: () => void): Promise<Answer> {
@@ -106,7 +126,7 @@ export class Session {
       return { ...answer, [Symbol.asyncIterator]: () => ending(answer, over) };
     } catch (error) {
       over();
-      if (signal.reason !== abandonment) this.retire();
+      if (signal.reason !== abandonment) this.doubt();
       throw error;
     }
   }
@@ -148,13 +168,6 @@ function ask(
     });
     if (body !== undefined) stream.end(body);
   });
-}
-
-/** Watches on a connection that is dead would be silent for long: no answer to a ping ends them. */
-function destroyUnlessAlive(http2: ClientHttp2Session): void {
-  const timer = setTimeout(() => http2.destroy(), pingMs);
-  http2.once("close", () => clearTimeout(timer));
-  if (!http2.destroyed) http2.ping((error) => error === null && clearTimeout(timer));
 }
 
 /** The body, with the news when nobody reads it any more. */

