@@ -3,14 +3,14 @@
 //
 // Environment: LEASE_NAMESPACE, LEASE_NAME, QUEUE, and what `pg` reads (PGHOST, PGDATABASE, …).
 import { LeaderElector } from "k8s-await-election";
-import pg from "pg";
+import { Pool } from "pg";
 
 const { LEASE_NAMESPACE = "default", LEASE_NAME = "worker", QUEUE = "billing" } = process.env;
 
 const shutdown = new AbortController();
 process.once("SIGTERM", () => shutdown.abort(new Error("SIGTERM")));
 
-const pool = new pg.Pool();
+const pool = new Pool();
 const elector = new LeaderElector({
   lease: { namespace: LEASE_NAMESPACE, name: LEASE_NAME },
   logger: console,

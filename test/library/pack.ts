@@ -15,8 +15,14 @@ export interface Packed {
 /** Of the project: found from where this module runs, which is dist/test/library. */
 export const root: string = fileURLToPath(new URL("../../../", import.meta.url));
 
+/** Makes the one file that the package's entry point is. */
+export function bundle(): void {
+  execFileSync(process.execPath, [join(root, "build/bundle.mjs")]);
+}
+
 /** Packs what was built. */
 export function pack(): Packed {
+  bundle();
   const folder = mkdtempSync(join(tmpdir(), "package-"));
   const words = ["pack", "--json", "--ignore-scripts", "--pack-destination", folder];
   const text = execFileSync("npm", words, {

@@ -1,4 +1,5 @@
 /** Electors on virtual time, and functions that tell when they run. */
+import assert from "node:assert/strict";
 import {
   type CampaignOptions,
   type ElectorOptions,
@@ -11,6 +12,9 @@ export const lease = { namespace: "default", name: "demo" };
 
 /** G = 10.6 s, H = 11.6 s and E = 12.6 s after a renewal was sent. */
 export const defaults = { leaseMs: 15_000, stopMs: 10_605, killMs: 11_605, endMs: 12_605 };
+
+/** An answer, a watch and a claim, each of a few virtual milliseconds. */
+export const promptMs = 30;
 
 export interface Actor {
   readonly elector: LeaderElector;
@@ -101,5 +105,15 @@ export class Stage {
     });
     if (stopMs > 0) await this.time.sleep(stopMs);
     return "stopped";
+  }
+}
+
+/** No two functions ran at once, and each later one had a larger token. */
+export function assertExclusive({ spans }: Stage): void {
+  for (const [at, span] of spans.entries()) {
+    const next = spans[at + 1];
+    if (next === undefined) continue;
+    assert.ok(span.toMs <= next.fromMs, `${span.by} overlaps ${next.by}`);
+    assert.ok(BigInt(span.token) < BigInt(next.token), "S10");
   }
 }

@@ -146,7 +146,7 @@ async function openBare(
   namespace: string,
 ): Promise<() => Promise<number>> {
   const reports: Report[] = [];
-  let wake = () => {};
+  const waiting = new Set<() => void>();
   const tls = { serverName: host, ca: access.caPem };
   const headers = { Authorization: `Bearer ${access.token}` };
   const server = { host, port, basePath: "", tls, headers };
@@ -154,23 +154,17 @@ async function openBare(
     access: { server: () => Promise.resolve(server), refused() {} },
     report(it) {
       reports.push(it);
-      wake();
+      for (const wake of waiting) wake();
+      waiting.clear();
     },
   });
   t.after(() => api.close());
   const leases = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
-  const body = (count: number) =>
-    JSON.stringify({
-      apiVersion: "coordination.k8s.io/v1",
-      kind: "Lease",
-      metadata: { name: "bare", annotations: { count: String(count) } },
-      spec: {},
-    });
   const found = async (isIt: (report: Report) => boolean): Promise<void> => {
-    while (!reports.some(isIt)) await new Promise<void>((resolve) => (wake = resolve));
+    while (!reports.some(isIt)) await new Promise<void>((resolve) => waiting.add(resolve));
   };
   const request = { type: "request", timeoutMs: 5000 } as const;
-  api.request({ ...request, id: "create", method: "POST", path: leases, body: body(0) });
+  api.request({ ...request, id: "create", method: "POST", path: leases, body: bareBody(0) });
   await found((it) => "id" in it && it.id === "create");
   const query = "watch=true&fieldSelector=metadata.name%3Dbare";
   api.watch({ type: "watch", id: "watch", path: `${leases}?${query}`, timeoutMs: 5000 });
@@ -180,7 +174,7 @@ async function openBare(
   return async () => {
     count += 1;
     reports.length = 0;
-    const object = JSON.parse(body(count)) as { metadata: object };
+    const object = JSON.parse(bareBody(count)) as { metadata: object };
     const metadata = { ...object.metadata, resourceVersion: version };
     const from = performance.now();
     const text = JSON.stringify({ ...object, metadata });
@@ -191,6 +185,15 @@ async function openBare(
     version = versionIn(reports);
     return tookMs;
   };
+}
+
+function bareBody(count: number): string {
+  return JSON.stringify({
+    apiVersion: "coordination.k8s.io/v1",
+    kind: "Lease",
+    metadata: { name: "bare", annotations: { count: String(count) } },
+    spec: {},
+  });
 }
 
 function versionIn(reports: readonly Report[]): string {

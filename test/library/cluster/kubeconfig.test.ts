@@ -47,7 +47,6 @@ describe("LeaderElector with a KubeConfig of client-node", { concurrency: 2 }, (
       const namespace = await plane.namespace("library");
       const client = { user: "jane", group: "system:masters" };
       const { certPem, keyPem } = await clients.issue({ client });
-      const base64 = (text: string) => Buffer.from(text).toString("base64");
       const user = {
         "client-certificate-data": base64(certPem),
         "client-key-data": base64(keyPem),
@@ -139,4 +138,8 @@ function load(text: string): KubeConfig {
   const config = new KubeConfig();
   config.loadFromString(text);
   return config;
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString("base64");
 }

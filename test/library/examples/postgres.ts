@@ -31,10 +31,10 @@ export async function startPostgres(t: TestContext, programs: string): Promise<N
   const data = join(folder, "data");
   mkdirSync(data);
   if (isRoot) chownSync(data, nobody, nobody);
-  const [program = "", ...words] = [...as, join(programs, "initdb")];
+  const [program, ...words] = [...as, join(programs, "initdb")];
   const options = ["--username=test", "--auth=trust", "--no-sync", "--pgdata", data];
   execFileSync(program, [...words, ...options], { stdio: "ignore", cwd: "/" });
-  const [server = "", ...rest] = [...as, join(programs, "postgres")];
+  const [server, ...rest] = [...as, join(programs, "postgres")];
   const settings = ["-c", "fsync=off", "-c", "listen_addresses="];
   const child = spawn(server, [...rest, "-D", data, "-k", folder, ...settings], {
     stdio: "ignore",

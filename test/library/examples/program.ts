@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { until } from "../../cluster/until.ts";
 import { endProcess } from "../../support/processes.ts";
-import { root } from "../pack.ts";
+import { bundle, root } from "../pack.ts";
 
 export interface Program {
   readonly child: ChildProcess;
@@ -12,6 +12,9 @@ export interface Program {
   readonly ended: Promise<number | null>;
   untilSaid(text: RegExp): Promise<RegExpExecArray>;
 }
+
+/** They import the package by its name. */
+bundle();
 
 export function startExample(t: TestContext, file: string, env: NodeJS.ProcessEnv): Program {
   const child = spawn(process.execPath, [join(root, "examples", file)], {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import pg from "pg";
+import { Client } from "pg";
 import { EmbeddedApiServer } from "../../../src/testing/index.ts";
 import { until } from "../../cluster/until.ts";
 import { temporaryFolder } from "../../support/processes.ts";
@@ -25,7 +25,7 @@ test("worker.mjs hands over on SIGTERM, and does nothing with an old token", {
   const kubeconfig = join(temporaryFolder(t), "kubeconfig");
   writeFileSync(kubeconfig, (await server.listen()).kubeconfig);
   const { PGHOST: host, PGUSER: user, PGDATABASE: name } = database;
-  const client = new pg.Client({ host, user, database: name });
+  const client = new Client({ host, user, database: name });
   // The server goes before the client does.
   client.on("error", () => {});
   await client.connect();
