@@ -11,11 +11,12 @@ export interface View {
 
 const nobody: View = { holder: "", acquireTime: undefined, isSelf: false };
 
-/** Undefined until the Lease was looked at. */
+/** Undefined until the Lease was looked at, anew where nobody had looked for a while. */
 export function viewOf({ phase, memory: { sighting }, settings }: Election): View | undefined {
   if (phase.name === "leading" || phase.name === "releasing") {
     return { holder: settings.self.identity, acquireTime: phase.term.acquireTime, isSelf: true };
   }
+  if (phase.name === "candidate" && phase.unsettled) return undefined;
   if (sighting?.kind === "absent") return nobody;
   if (sighting === undefined) return undefined;
   const { holder, acquireTime } = sighting.lease;

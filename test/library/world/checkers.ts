@@ -1,5 +1,5 @@
 /** What must hold of every run, whatever strikes: the rules of the contract for functions. */
-import { isNewer } from "../../../src/core/lease.ts";
+import { isNewer } from "../../../src/core/json.ts";
 import type { Finish, Order } from "../../../src/library/program/protocol.ts";
 import type { Commit } from "../../world/server.ts";
 import type { World } from "../../world/world.ts";
