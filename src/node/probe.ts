@@ -7,7 +7,6 @@ import type { Order, Report } from "../core/protocol.ts";
 import { type Connection, createConnections } from "./api/connections.ts";
 import { createDeadline, type Deadline } from "./api/deadline.ts";
 import { describeError, messageOf } from "./api/error-text.ts";
-import { exchange } from "./api/exchange.ts";
 import type { Server } from "./api/server.ts";
 import { createHelper } from "./command/helper.ts";
 
@@ -107,8 +106,7 @@ async function ask(
   path: string,
   signal: AbortSignal,
 ): Promise<Finding> {
-  const answer = await exchange(connection, { server, method: "GET", path }, signal);
-  answer.destroy();
+  const answer = await connection.exchange({ server, method: "GET", path }, signal);
   const status = answer.statusCode ?? 0;
   const ok = 200 <= status && status < 400;
   return { ok, detail: `HTTP ${status} from ${connection.peer}` };

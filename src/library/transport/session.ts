@@ -94,7 +94,7 @@ export class Session {
     const { address, peer, hasServed } = this;
     const exchange = (question: Question, signal: AbortSignal) =>
       this.#exchange(question, signal, over);
-    return { address, peer, hasServed, exchange };
+    return { address, peer, hasServed, exchange, destroy: over };
   }
 
   /** Nothing begins on it any more, and it closes when its last exchange has ended. */

@@ -34,6 +34,8 @@ export interface Connection {
   readonly hasServed: boolean;
   /** Resolves with the head of the answer; its body is still to be read. */
   exchange(question: Question, signal: AbortSignal): Promise<Answer>;
+  /** Gives up what it is used for. */
+  destroy(): void;
 }
 
 /** One is the rule; two happen when a request has to overtake another. */
