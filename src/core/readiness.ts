@@ -52,6 +52,11 @@ export function isReady(readiness: Readiness | undefined): boolean {
   return readiness === undefined || (readiness.name === "asked" && readiness.isReady);
 }
 
+/** Whether traffic may ever have come to the command that runs. */
+export function hasServed(readiness: Readiness | undefined): boolean {
+  return readiness === undefined || (readiness.name === "asked" && readiness.readyBy === undefined);
+}
+
 /** The command has run for the start timeout and was never ready. */
 export function isOverdue(readiness: Readiness, now: Now): boolean {
   const { readyBy } = readiness.name === "asked" ? readiness : {};

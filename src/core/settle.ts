@@ -109,7 +109,8 @@ function withdrawFirst(running: Running, now: Now): Step | undefined {
   }
   const tenure = elections.tenure(election);
   const mayRunOn = commands.isAlive(command) && tenure !== undefined && now.instant < tenure.stopAt;
-  if (running.routing === undefined || !mayRunOn) return undefined;
+  const hasClients = running.routing !== undefined && readinesses.hasServed(running.readiness);
+  if (!hasClients || !mayRunOn) return undefined;
   const [routing, ...effects] = routings.withdraw(running.routing, true, now);
   const escalateAt = later(now.instant, settings.stopTimeoutMs);
   return [
