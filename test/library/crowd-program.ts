@@ -1,14 +1,17 @@
 /** A process with many electors, a Lease each, which tells what it costs. */
+import { setMaxListeners } from "node:events";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { KubeConfig } from "@kubernetes/client-node";
 import { LeaderElector } from "../../src/library/index.ts";
-import type { CrowdNews, CrowdOptions } from "./crowd.ts";
+import { crowdDurations, type CrowdNews, type CrowdOptions } from "./crowd.ts";
 
 const { kubeconfig, namespace, count, port } = JSON.parse(process.argv[2] ?? "") as CrowdOptions;
 const kubeConfig = new KubeConfig();
 kubeConfig.loadFromString(kubeconfig);
 const before = rssMiB();
 const stop = new AbortController();
+// Every elector listens to it.
+setMaxListeners(0, stop.signal);
 let leading = 0;
 let told = 0;
 
@@ -17,6 +20,7 @@ const electors = Array.from({ length: count }, (_, index) => {
   return new LeaderElector({
     lease,
     kubeConfig,
+    durations: crowdDurations,
     logger: {
       error() {},
       warn() {},

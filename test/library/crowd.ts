@@ -5,6 +5,11 @@ import { fileURLToPath } from "node:url";
 import { until } from "../cluster/until.ts";
 import { endProcess } from "../support/processes.ts";
 
+/** Beside an API server on the same two cores, 200 leaders that renew every 2 s would starve. */
+export const crowdDurations: Readonly<
+  Record<"leaseSeconds" | "renewDeadlineSeconds" | "retrySeconds", number>
+> = { leaseSeconds: 60, renewDeadlineSeconds: 40, retrySeconds: 10 };
+
 export interface CrowdOptions {
   readonly kubeconfig: string;
   readonly namespace: string;
