@@ -11,6 +11,8 @@ import type { Field, Struct } from "./shapes.ts";
 export interface Kind {
   /** Empty for the core group. */
   readonly group: string;
+  /** The group that a refusal of its fields names, where it is another. */
+  readonly validatedGroup?: string;
   readonly version: string;
   /** The plural in the path. */
   readonly resource: string;

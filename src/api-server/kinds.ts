@@ -2,6 +2,7 @@
 
 import { endpointSliceKind } from "./endpoint-slices.ts";
 import { endpointsKind } from "./endpoints.ts";
+import { eventKind } from "./events.ts";
 import type { Kind } from "./kind.ts";
 import { leaseKind } from "./leases.ts";
 import { serviceKind } from "./services.ts";
@@ -16,5 +17,5 @@ export interface KindOptions {
 
 export function kindsOf(options: KindOptions): readonly Kind[] {
   const leases = leaseKind(options.coordinatedLeaderElection ?? false);
-  return [leases, endpointsKind, endpointSliceKind, serviceKind];
+  return [leases, endpointsKind, endpointSliceKind, serviceKind, eventKind];
 }

@@ -27,12 +27,19 @@ export class Permissions {
     return token === undefined ? undefined : this.#users.get(token);
   }
 
-  isDenied(user: string, verb: Verb, resource: string): boolean {
+  isDenied(user: string, verb: string, resource: string): boolean {
     return [...this.#denials].some(
       (denial) =>
         (denial.user ?? user) === user &&
         (denial.verb ?? verb) === verb &&
         (denial.resource ?? resource) === resource,
+    );
+  }
+
+  /** Whoever is let in may ask what is allowed, unless that very thing is denied. */
+  mayAsk(user: string): boolean {
+    return ![...this.#denials].some(
+      (denial) => (denial.user ?? user) === user && denial.resource === "selfsubjectaccessreviews",
     );
   }
 

@@ -117,7 +117,9 @@ export function unsupportedMediaType(): Answer {
 
 /** The object fails validation; the causes name each field. */
 export function invalid(target: Target, causes: readonly Cause[]): Answer {
-  return invalidAs(target, target.kind.kind, causes);
+  const { kind } = target;
+  const validated = { ...kind, group: kind.validatedGroup ?? kind.group };
+  return invalidAs({ ...target, kind: validated }, kind.kind, causes);
 }
 
 export function versionRequired(target: Target): Answer {
@@ -188,5 +190,5 @@ function qualified(kind: Kind, noun: string): string {
 
 function resourceDetails(target: Target, noun: string = target.kind.resource): JsonObject {
   const group = target.kind.group === "" ? undefined : target.kind.group;
-  return { name: target.name, group, kind: noun };
+  return { name: target.name, group, kind: noun === "" ? undefined : noun };
 }

@@ -35,6 +35,7 @@ import {
   route,
   targetOf,
 } from "./requests.ts";
+import { review } from "./reviews.ts";
 import { selectedName, selectionOf } from "./selection.ts";
 import { create, get, type Ground, type ItemTarget, list, remove, update } from "./verbs.ts";
 import { openWatch, type Stream } from "./watch.ts";
@@ -74,6 +75,8 @@ export class ApiStore {
   handle(request: ApiRequest, wallMs: number): Answer | Stream {
     const user = this.#permissions.userOf(request.token);
     if (user === undefined) return unauthorized();
+    const reviewed = review(request, user, this.#permissions);
+    if (reviewed !== undefined) return reviewed;
     const routed = route(request.path, this.#kinds);
     if ("refusal" in routed) return routed.refusal;
     const { target, query } = routed;

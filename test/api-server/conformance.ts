@@ -1,7 +1,7 @@
 /**
- * What a Kubernetes API server does with Leases and what routes a Service, as far as this project depends on
- * it. The same tests run against the embedded server and against a real kube-apiserver: they hold
- * facts, and where the embedded server differs it is wrong.
+ * What a Kubernetes API server does with Leases, what routes a Service, Events and access reviews, as
+ * far as this project depends on it. The same tests run against the embedded server and against a real
+ * kube-apiserver: they hold facts, and where the embedded server differs it is wrong.
  */
 
 import { after, before, describe } from "node:test";
@@ -9,9 +9,11 @@ import { coordinatedTests } from "./conformance-coordinated.ts";
 import { createTests } from "./conformance-create.ts";
 import { endpointSliceTests } from "./conformance-endpoint-slices.ts";
 import { endpointsFieldTests } from "./conformance-endpoints-fields.ts";
+import { eventTests } from "./conformance-events.ts";
 import { leaseFieldTests } from "./conformance-lease-fields.ts";
 import { readTests } from "./conformance-read.ts";
 import { removeTests } from "./conformance-remove.ts";
+import { reviewTests } from "./conformance-reviews.ts";
 import { serviceTests } from "./conformance-services.ts";
 import { updateTests } from "./conformance-update.ts";
 import { watchTests } from "./conformance-watch.ts";
@@ -28,6 +30,8 @@ export function conformance(name: string, open: () => Promise<OpenServer>): void
     endpointsFieldTests,
     endpointSliceTests,
     serviceTests,
+    eventTests,
+    reviewTests,
     watchTests,
   ]);
 }
