@@ -26,7 +26,10 @@ export const layers: Readonly<Record<string, Layer>> = {
     imports: ["the vocabulary"],
   },
   "the election's room": {
-    files: [...["lease", "sighting", "watch", "election"].map(inCore), "src/core/election/"],
+    files: [
+      ...["lease", "lease-story", "sighting", "watch", "election"].map(inCore),
+      "src/core/election/",
+    ],
     imports: ["the vocabulary"],
   },
   "the command's room": { files: [inCore("command")], imports: ["the vocabulary"] },
@@ -36,8 +39,15 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   "the readiness' room": { files: [inCore("readiness")], imports: settingsAndBelow },
   "the status' room": { files: [inCore("status")], imports: settingsAndBelow },
+  "the notices' room": { files: [inCore("notices")], imports: ["the vocabulary"] },
+  "the permissions' room": {
+    files: ["preflight", "rights"].map(inCore),
+    imports: settingsAndBelow,
+  },
   "the corridor": {
-    files: ["exit", "term", "heed", "reasons", "settle", "observe", "pages", "program"].map(inCore),
+    files: [
+      ...["exit", "term", "heed", "reasons", "leave", "settle", "observe", "pages", "program"],
+    ].map(inCore),
     imports: [
       "the vocabulary",
       "what is read at the edge",
@@ -46,6 +56,8 @@ export const layers: Readonly<Record<string, Layer>> = {
       "the routing's room",
       "the readiness' room",
       "the status' room",
+      "the notices' room",
+      "the permissions' room",
     ],
   },
   "the recording": {

@@ -9,7 +9,7 @@
  * before the host has verified that the whole tree is gone (S5): what a command that has exited left
  * behind is killed like everything else.
  */
-import { type Effect, type Note, note } from "./notes.ts";
+import { type Effect, eventNote, type Note, note } from "./notes.ts";
 import { type Instant, later, type Now, type Report, type StartProblem } from "./protocol.ts";
 import { startMarginMs } from "./timing.ts";
 
@@ -173,7 +173,11 @@ function alive(command: Alive, report: Report, now: Now): Effects {
       return [
         { name: "over", end },
         { type: "guard" },
-        note("error", "the command cannot be started", { problem: message }),
+        eventNote(
+          "CommandNotStarted",
+          "Release",
+          note("error", "the command cannot be started", { problem: message }),
+        ),
       ];
     }
     case "exited":
@@ -186,7 +190,14 @@ function alive(command: Alive, report: Report, now: Now): Effects {
       return kill(command);
     default:
       if (command.escalateAt === undefined || now.instant < command.escalateAt) return [command];
-      return [...kill(command), note("warn", "the command did not stop in time: killing it")];
+      return [
+        ...kill(command),
+        eventNote(
+          "CommandKilled",
+          "Kill",
+          note("warn", "the command did not stop in time: killing it"),
+        ),
+      ];
   }
 }
 

@@ -101,10 +101,10 @@ export function tenure({ phase, settings }: Election): Tenure | undefined {
   return { term: phase.term, stopAt, killAt, endAt };
 }
 
-/** The tree is verified empty: lets the lease go (S5). */
-export function resign(election: Election, now: Now): Effects {
+/** The tree is verified empty: lets the lease go (S5), and says why. */
+export function resign(election: Election, reason: string, now: Now): Effects {
   const { phase } = election;
-  return phase.name === "leading" ? releases.begin(election, phase, now) : [election];
+  return phase.name === "leading" ? releases.begin(election, phase, reason, now) : [election];
 }
 
 /** The tree of the last term is verified empty: a candidate again, after a pause if one is due. */
@@ -143,6 +143,17 @@ export function preferredHolder({ phase, settings, memory }: Election): string |
   const { preferredHolder } = phase.base;
   const isOurs = preferredHolder === settings.self.identity;
   return isOurs || preferredHolder === memory.obeyed ? undefined : preferredHolder;
+}
+
+/** The uid of the Lease, where it is there. */
+export function leaseUid({ memory: { sighting } }: Election): string | undefined {
+  return sighting?.kind === "present" ? sighting.lease.uid : undefined;
+}
+
+/** Whether the Lease is there, as far as it was seen. */
+export function presence({ memory: { sighting } }: Election): "there" | "absent" | "unknown" {
+  if (sighting === undefined) return "unknown";
+  return sighting.kind === "present" ? "there" : "absent";
 }
 
 /** Remembers for whom we stepped down. */

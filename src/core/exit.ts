@@ -6,6 +6,8 @@ import type { StartProblem } from "./protocol.ts";
 export const settingsRefused = 64;
 /** EX_SOFTWARE: the watchdog is gone, or a bug of ours was found (S14). */
 export const broken = 70;
+/** EX_NOPERM: a permission is missing, and the preflight is strict about it. */
+export const forbidden = 77;
 /** The API server cannot be reached or refuses for good, the lease was lost for good: as in Go. */
 export const failure = 1;
 

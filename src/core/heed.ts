@@ -24,7 +24,10 @@ export function heed(running: Running, report: Report, now: Now): Step {
       if (running.isGuardLost) return [running];
       const after = { how: "exit", code: exits.broken } as const;
       const problem = note("error", "the watchdog is gone: stopping", { problem: report.message });
-      return [{ ...end(running, "kill", after), isGuardLost: true }, problem];
+      return [
+        { ...end(running, "kill", after, "the watchdog is gone"), isGuardLost: true },
+        problem,
+      ];
     }
     default:
       return [running];
@@ -38,8 +41,9 @@ export function heed(running: Running, report: Report, now: Now): Step {
 function shutDown(running: Running, signal: string, now: Now): Step {
   const after = { how: "exitAsCommand", otherwise: exits.ofSignal(signal) } as const;
   const { ending, command } = running;
-  const message = note("info", `received ${signal}`);
-  if (ending === undefined) return [end(running, { signal }, after), message];
+  const received = `received ${signal}`;
+  const message = note("info", received);
+  if (ending === undefined) return [end(running, { signal }, after, received), message];
   const isFirst = ending.after.how === "rejoin";
   const leaving = isFirst ? { ...running, ending: { ...ending, after } } : running;
   if (ending.stage === "withdrawing") {

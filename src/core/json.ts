@@ -1,4 +1,4 @@
-/** JSON that came from outside, which may be anything, and the one form of time that goes out. */
+/** JSON that came from outside, which may be anything, and the forms of times and texts that go out. */
 
 export interface JsonObject {
   readonly [member: string]: unknown;
@@ -46,6 +46,17 @@ export function isoTime(wallMs: number): string {
   return new Date(
     wallMs > 0 && wallMs < Number.MAX_VALUE ? Math.floor(wallMs) % years : 0,
   ).toISOString();
+}
+
+/** Wall time as MicroTime parses it: exactly six digits, UTC, within the years it can read. */
+export function formatMicroTime(wallMs: number): string {
+  return `${isoTime(wallMs).slice(0, -1)}000Z`;
+}
+
+/** At most so many characters, and a mark; never within a character of two halves. */
+export function cut(text: string, longest: number): string {
+  if (text.length <= longest) return text;
+  return `${text.slice(0, longest).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
 /** Counts brackets outside of strings; the text may be no JSON at all. */

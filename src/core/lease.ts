@@ -4,7 +4,8 @@
  * Times are compared as text, never parsed: another host's clock means nothing to us (I6). What we
  * do not know of an object is kept as it was read (I12).
  */
-import { asObject, isoTime, type JsonObject, parseJson } from "./json.ts";
+import { asObject, type JsonObject, parseJson } from "./json.ts";
+import { type Change, labelsOf, storyOf } from "./lease-story.ts";
 
 export interface Lease {
   /** The object as read. */
@@ -79,9 +80,14 @@ export function leaseOf(value: unknown): Lease | string {
 
 /**
  * The body that puts `claim` into the very object that was read, with its uid and version (S6), or
- * into a new one.
+ * into a new one. A renewal is no change: what the claim told of itself stays.
  */
-export function claimBody(base: Lease | undefined, name: string, claim: Claim): string {
+export function claimBody(
+  base: Lease | undefined,
+  name: string,
+  claim: Claim,
+  change?: Change,
+): string {
   return JSON.stringify(
     edited(
       base?.raw ?? {
@@ -89,7 +95,11 @@ export function claimBody(base: Lease | undefined, name: string, claim: Claim): 
         kind: "Lease",
         metadata: { name },
       },
-      { [termAnnotation]: claim.termMark, [releaseAnnotation]: undefined },
+      {
+        ...(change && storyOf(change, "claimed", claim.acquireTime)),
+        [termAnnotation]: claim.termMark,
+        [releaseAnnotation]: undefined,
+      },
       {
         holderIdentity: claim.holder,
         leaseDurationSeconds: claim.durationSeconds,
@@ -97,16 +107,20 @@ export function claimBody(base: Lease | undefined, name: string, claim: Claim): 
         renewTime: claim.renewTime,
         leaseTransitions: claim.transitions,
       },
+      change && labelsOf(change.about),
     ),
   );
 }
 
 /** The body that takes our name out again, with the mark that says so (I9). */
-export function releaseBody(base: Lease, termMark: string, time: string): string {
+export function releaseBody(base: Lease, termMark: string, time: string, change: Change): string {
   return JSON.stringify(
     edited(
       base.raw,
-      { [releaseAnnotation]: releaseMark(termMark, time) },
+      {
+        ...storyOf(change, "released", time),
+        [releaseAnnotation]: releaseMark(termMark, time),
+      },
       {
         holderIdentity: "",
         leaseDurationSeconds: 1,
@@ -114,6 +128,7 @@ export function releaseBody(base: Lease, termMark: string, time: string): string
         renewTime: time,
         leaseTransitions: base.transitions,
       },
+      labelsOf({}),
     ),
   );
 }
@@ -184,19 +199,20 @@ export function nextTransitions(transitions: number): number {
   return transitions < int32Max ? transitions + 1 : int32Max;
 }
 
-/** Wall time as MicroTime parses it: exactly six digits, UTC, within the years it can read. */
-export function formatMicroTime(wallMs: number): string {
-  return `${isoTime(wallMs).slice(0, -1)}000Z`;
-}
-
 /** Without `managedFields`: the API server keeps those when they are absent. */
-function edited(raw: JsonObject, annotations: JsonObject, spec: JsonObject): JsonObject {
+function edited(
+  raw: JsonObject,
+  annotations: JsonObject,
+  spec: JsonObject,
+  labels?: JsonObject,
+): JsonObject {
   const metadata = asObject(raw["metadata"]) ?? {};
   return {
     ...raw,
     metadata: {
       ...metadata,
       managedFields: undefined,
+      ...(labels && { labels: { ...asObject(metadata["labels"]), ...labels } }),
       annotations: { ...asObject(metadata["annotations"]), ...annotations },
     },
     spec: { ...asObject(raw["spec"]), ...spec },

@@ -1,5 +1,5 @@
 /** One line per event, for the operator who reads nothing else. */
-import { isoTime } from "./json.ts";
+import { cut, isoTime } from "./json.ts";
 import type { Level, Note } from "./notes.ts";
 
 export interface LogSettings {
@@ -38,12 +38,6 @@ function valuesOf({ values = {} }: Note): (readonly [string, string | number])[]
   return Object.entries(values).map(
     ([key, value]) => [key, typeof value === "string" ? cut(value, longestValue) : value] as const,
   );
-}
-
-/** Never within a character of two halves. */
-function cut(text: string, longest: number): string {
-  if (text.length <= longest) return text;
-  return `${text.slice(0, longest).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
 /** A value that could be mistaken for something else stands in quotes. */

@@ -7,6 +7,7 @@ import { isoTime } from "./json.ts";
 import { exposition, type Gauge } from "./metrics.ts";
 import type { Now } from "./protocol.ts";
 import * as readinesses from "./readiness.ts";
+import type { Right } from "./rights.ts";
 import * as routings from "./routing.ts";
 import { isWell } from "./settle.ts";
 import type { Page } from "./status.ts";
@@ -127,12 +128,23 @@ function overview(running: Running, now: Now): object {
       readFailures: health.read.failures,
       writeFailures: health.write.failures,
     },
+    permissions:
+      running.preflight?.verdict === undefined
+        ? null
+        : {
+            time: isoTime(running.preflight.verdict.atMs),
+            missing: running.preflight.verdict.missing.map(describeRight),
+          },
     lastLoss: election.memory.lost ?? null,
     problems: observed.problems.map(({ atMs, ...problem }) => ({
       time: isoTime(atMs),
       ...problem,
     })),
   };
+}
+
+function describeRight({ verb, resource, group, namespace, name, isRequired }: Right): object {
+  return { verb, resource, group, namespace, name: name ?? null, required: isRequired };
 }
 
 function gauges(running: Running, now: Now): Gauge[] {

@@ -8,10 +8,14 @@
 import * as commands from "./command.ts";
 import * as elections from "./election.ts";
 import * as exits from "./exit.ts";
+import { cut } from "./json.ts";
+import type { About } from "./lease-story.ts";
 import { formatNote, type LogSettings } from "./log.ts";
 import { type Effect, note } from "./notes.ts";
+import * as announcements from "./notices.ts";
 import { nothing, observe } from "./observe.ts";
 import { pageOf } from "./pages.ts";
+import * as preflights from "./preflight.ts";
 import type { Facts, Instant, Now, Order, Report } from "./protocol.ts";
 import * as readinesses from "./readiness.ts";
 import type { Pod } from "./routing/objects.ts";
@@ -68,8 +72,8 @@ export function step(program: Program, report: Report, now: Now): Step {
       return worded([{ name: "finished" }, message, exit], program.log, now);
     }
     case "running": {
-      const [heard, ...effects] = hear(program, report, now);
-      const [settled, ...more] = settle(heard, report, now);
+      const [heard, ...effects] = announce(hear(program, report, now), now);
+      const [settled, ...more] = announce(settle(heard, report, now), now);
       if (more.some((effect) => effect.type === "exit")) {
         return worded([{ name: "finished" }, ...effects, ...more], program.log, now);
       }
@@ -84,7 +88,8 @@ export function step(program: Program, report: Report, now: Now): Step {
 /** The one deadline: without a report by then, the host reports a tick. */
 export function wakeAt(program: Program): Instant | undefined {
   if (program.name !== "running") return undefined;
-  const { election, command, routing, readiness, status, ending } = program;
+  const { election, command, routing, readiness, status, notices, preflight, ending } = program;
+  if (notices !== undefined && isLeaving(program)) return announcements.wakeAt(notices);
   const mayRunOn = ending === undefined || ending.stage === "withdrawing";
   const tenure = mayRunOn ? elections.tenure(election) : undefined;
   const instants = [
@@ -93,6 +98,8 @@ export function wakeAt(program: Program): Instant | undefined {
     routing && routings.wakeAt(routing),
     readiness && readinesses.wakeAt(readiness),
     status && statuses.wakeAt(status),
+    notices && announcements.wakeAt(notices),
+    preflight && preflights.wakeAt(preflight),
     tenure?.stopAt,
     askAt(program),
   ];
@@ -160,8 +167,12 @@ function join(
     soleHolder: abilities.soleHolder,
     strict,
   };
-  const election = elections.begin({ ...lock, self, timing }, facts.seed, now);
+  const about = aboutOf(facts, settings);
+  const election = elections.begin({ ...lock, self, timing, about }, facts.seed, now);
   const status = settings.status && statuses.begin(settings.status);
+  const preflight = settings.preflight === "off" ? undefined : preflights.begin(settings, now);
+  const { pod } = about;
+  const source = { lock, identity, incarnation, ...(pod !== undefined && { pod }) };
   const running: Running = {
     name: "running",
     settings,
@@ -171,6 +182,8 @@ function join(
     ...(settings.service && { routing: routings.begin(settings.service, podOf(facts, lock)) }),
     ...(settings.probing && { readiness: readinesses.begin(settings.probing) }),
     ...(status && { status: status[0] }),
+    ...(settings.events && { notices: announcements.begin(source, now) }),
+    ...(preflight && { preflight: preflight[0] }),
     startFailures: 0,
     isGuardLost: false,
     observed: nothing,
@@ -184,7 +197,32 @@ function join(
   });
   const [, ...statusEffects] = status ?? [undefined];
   const [, ...electionEffects] = election;
-  return [running, hello, ...statusEffects, ...electionEffects];
+  const [, ...questions] = preflight ?? [undefined];
+  return [running, hello, ...statusEffects, ...electionEffects, ...questions];
+}
+
+function aboutOf({ podName, version }: Facts, { nodeName }: Settings): About {
+  return {
+    ...(podName !== undefined && { pod: cut(podName, 253) }),
+    ...(nodeName !== undefined && { node: nodeName }),
+    ...(version !== undefined && { version: cut(version, 63) }),
+  };
+}
+
+/** All is done, and the last of it is being told. */
+function isLeaving({ notices }: Running): boolean {
+  return notices?.leaveAt !== undefined;
+}
+
+/** Notes that are Events too wait to be sent as such. */
+function announce(
+  [running, ...effects]: readonly [Running, ...Effect[]],
+  now: Now,
+): [Running, ...Effect[]] {
+  if (running.notices === undefined) return [running, ...effects];
+  const uid = elections.leaseUid(running.election);
+  const notices = announcements.tell(running.notices, effects, uid, now);
+  return [notices === running.notices ? running : { ...running, notices }, ...effects];
 }
 
 /** A pod is in the namespace of the Lease, as far as anybody can tell. */
@@ -195,7 +233,9 @@ function podOf({ podName, podUid }: Facts, { namespace }: Settings["lock"]): Pod
 
 /** Every room takes the report. */
 function hear(running: Running, report: Report, now: Now): [Running, ...Effect[]] {
-  const [election, ...told] = elections.step(running.election, report, now);
+  const [election, ...told] = isLeaving(running)
+    ? [running.election]
+    : elections.step(running.election, report, now);
   const [command, ...done] = commands.step(running.command, report, now);
   const isSame = election === running.election && command === running.command;
   let next: Running = isSame ? running : { ...running, election, command };
@@ -217,6 +257,18 @@ function hear(running: Running, report: Report, now: Now): [Running, ...Effect[]
     const [status, ...answers] = statuses.step(running.status, report, page, now);
     if (status !== running.status) next = { ...next, status };
     effects.push(...answers);
+  }
+  if (running.notices !== undefined) {
+    const [notices, ...posts] = announcements.step(running.notices, report, now);
+    if (notices !== running.notices) next = { ...next, notices };
+    effects.push(...posts);
+  }
+  if (running.preflight !== undefined) {
+    const lease = elections.presence(election);
+    const { preflight: before, settings } = running;
+    const [preflight, ...questions] = preflights.step(before, report, settings, lease, now);
+    if (preflight !== before) next = { ...next, preflight };
+    effects.push(...questions);
   }
   return [next, ...effects];
 }

@@ -137,11 +137,13 @@ function outline(object: JsonObject, secrets: readonly string[]): JsonObject {
   });
   const { code, kind, metadata, spec } = object;
   const selector = kind === "Service" ? asObject(asObject(spec)?.["selector"]) : undefined;
+  const allowed = asObject(object["status"])?.["allowed"];
   return {
     ...(Object.fromEntries(texts) as JsonObject),
     ...(typeof code === "number" && { code }),
     ...(asObject(metadata) && { metadata: {} }),
     ...(selector && { spec: { selector } }),
+    ...(typeof allowed === "boolean" && { status: { allowed } }),
   };
 }
 

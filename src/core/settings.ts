@@ -39,6 +39,11 @@ export interface Settings {
   readonly onLoss: "rejoin" | "exit";
   /** Refuses to run where the promise would rest on luck. */
   readonly strict: boolean;
+  /** Where this pod runs. */
+  readonly nodeName?: string;
+  /** Whether Kubernetes Events tell who leads. */
+  readonly events: boolean;
+  readonly preflight: "auto" | "strict" | "off";
   readonly status?: Address;
   readonly service?: Service;
   readonly probing?: Probing;
@@ -128,6 +133,9 @@ export function readSettings(variables: Readonly<Record<string, string>>): Readi
     drainDelayMs: readDrainDelay(page, stopTimeout) * 1000,
     onLoss: page.choice("ON_LOSS", ["rejoin", "exit"], "rejoin"),
     strict: page.flag("STRICT"),
+    events: page.flag("EVENTS", true),
+    preflight: page.choice("PREFLIGHT", ["auto", "strict", "off"], "auto"),
+    ...optional("nodeName", page.text("NODE_NAME")),
     ...optional("status", page.parsed("STATUS_ENDPOINT", listenAddress)),
     ...optional("service", readService(page, namespace)),
     ...optional("probing", readProbing(page)),
@@ -184,8 +192,8 @@ class Page {
     return this.parsed(name, form) ?? byDefault;
   }
 
-  flag(name: string): boolean {
-    return this.parsed(name, flagText) ?? false;
+  flag(name: string, byDefault = false): boolean {
+    return this.parsed(name, flagText) ?? byDefault;
   }
 
   seconds(name: string): number | undefined {

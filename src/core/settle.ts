@@ -6,20 +6,21 @@
  */
 import * as commands from "./command.ts";
 import * as elections from "./election.ts";
-import * as exits from "./exit.ts";
 import { heed } from "./heed.ts";
-import { note } from "./notes.ts";
+import { leave, leaveForbidden, leaveRejected, leaveUnelected } from "./leave.ts";
+import { eventNote, note } from "./notes.ts";
 import { InvariantError, later, type Now, type Report } from "./protocol.ts";
 import * as readinesses from "./readiness.ts";
 import { noticeDelay, noticeEnd, noticeLoss, noticePreference, noticeUnready } from "./reasons.ts";
 import * as routings from "./routing.ts";
-import { askAt, exitNow, type Running, type Step } from "./term.ts";
+import { askAt, type Running, type Step } from "./term.ts";
 
 type Rule = (running: Running, now: Now) => Step | undefined;
 
 const rules: readonly Rule[] = [
   leaveUnelected,
   leaveRejected,
+  leaveForbidden,
   openTerm,
   noticeEnd,
   noticeLoss,
@@ -68,32 +69,17 @@ function firstOf(running: Running, now: Now): Step | undefined {
   return undefined;
 }
 
-/** Nothing was ours yet, so there is nothing to wait for. */
-function leaveUnelected(running: Running): Step | undefined {
-  const { ending, term, election } = running;
-  const isWaiting = term === undefined && election.phase.name === "candidate";
-  return ending !== undefined && isWaiting ? [running, exitNow(running)] : undefined;
-}
-
-/** No retry can help, so the operator has to see it (contract §1.6). */
-function leaveRejected(running: Running): Step | undefined {
-  const { phase } = running.election;
-  if (phase.name !== "rejected") return undefined;
-  const message = note("error", "the API server finds our claim invalid", {
-    problem: phase.problem,
-  });
-  return [running, message, { type: "exit", code: exits.failure }];
-}
-
 function openTerm(running: Running, now: Now): Step | undefined {
   const tenure = elections.tenure(running.election);
   if (tenure === undefined || running.term !== undefined) return undefined;
   const { term } = tenure;
-  const message = note("info", "leading", {
+  const values = {
     token: term.token,
     transitions: term.transitions,
     stopInMs: Math.round(tenure.stopAt - now.instant),
-  });
+    reason: term.reason,
+  };
+  const message = eventNote("Leading", "Claim", note("info", "leading", values));
   const opened = { ...running, term };
   if (running.routing === undefined || running.ending !== undefined) return [opened, message];
   const goal = { mark: term.mark, isReady: readinesses.isReady(running.readiness) };
@@ -204,7 +190,7 @@ function letGo(running: Running, now: Now): Step | undefined {
   const { election, ending } = running;
   const isDue = ending?.stage === "stopping" && elections.tenure(election) !== undefined;
   if (!isDue || !isClear(running)) return undefined;
-  const [released, ...effects] = elections.resign(election, now);
+  const [released, ...effects] = elections.resign(election, ending.reason, now);
   return [
     { ...running, election: released, ending: { ...ending, stage: "releasing" } },
     ...effects,
@@ -216,7 +202,7 @@ function closeTerm(running: Running, now: Now): Step | undefined {
   const isOver = term !== undefined && elections.isOut(election);
   if (!isOver || ending === undefined || ending.stage === "asked" || !isClear(running))
     return undefined;
-  if (ending.after.how !== "rejoin") return [running, exitNow(running)];
+  if (ending.after.how !== "rejoin") return leave(running, now);
   const { term: _, ending: __, ...rest } = running;
   const [rejoined, ...effects] = elections.rejoin(election, ending.after.pauseMs, now);
   return [

@@ -6,7 +6,9 @@ import type * as elections from "./election.ts";
 import * as exits from "./exit.ts";
 import type { LogSettings } from "./log.ts";
 import type { Effect } from "./notes.ts";
+import type { Notices } from "./notices.ts";
 import type { Observed } from "./observe.ts";
+import type { Preflight } from "./preflight.ts";
 import { type Instant, later } from "./protocol.ts";
 import type * as readinesses from "./readiness.ts";
 import type * as routings from "./routing.ts";
@@ -23,6 +25,8 @@ export interface Running {
   /** Missing where nobody asks: the command is taken for ready then. */
   readonly readiness?: readinesses.Readiness;
   readonly status?: Status;
+  readonly notices?: Notices;
+  readonly preflight?: Preflight;
   /** The term that is not closed yet: the command, its traffic or the lease is still ours. */
   readonly term?: elections.Term;
   /** Why the term, or the waiting for one, is to end. */
@@ -39,6 +43,8 @@ export interface Ending {
   /** How the command is asked: by the stop ladder from this signal on, or not at all. */
   readonly ask: { readonly signal: string } | "kill";
   readonly after: After;
+  /** For who reads why the lease was let go. */
+  readonly reason: string;
   /**
    * `asked`: nothing is done about it yet · `withdrawing`: the traffic goes first, and the command
    * runs on for the drain delay · `stopping`: the command was asked to stop, its traffic to be
@@ -64,9 +70,9 @@ export type After =
 export type Step = readonly [Running, ...Effect[]];
 
 /** Something ends the term, or the waiting for one; what is released already stays so. */
-export function end(running: Running, ask: Ending["ask"], after: After): Running {
+export function end(running: Running, ask: Ending["ask"], after: After, reason: string): Running {
   const stage = running.ending?.stage === "releasing" ? "releasing" : "asked";
-  return { ...running, ending: { ask, after, stage, isLost: false } };
+  return { ...running, ending: { ask, after, reason, stage, isLost: false } };
 }
 
 /** However long the withdrawal takes, the command gets some of the stop timeout. */

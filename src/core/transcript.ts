@@ -107,12 +107,13 @@ function bodyOf(body: string | undefined): string {
   const object = body === undefined ? undefined : asObject(parseJson(body));
   if (object === undefined) return "";
   const { resourceVersion, annotations } = asObject(object["metadata"]) ?? {};
-  const { subsets, endpoints } = object;
+  const { subsets, endpoints, reason, note } = object;
   const shown = {
     rv: resourceVersion,
     ...asObject(object["spec"]),
     ...(subsets !== undefined && { subsets }),
     ...(endpoints !== undefined && { endpoints }),
+    ...(note !== undefined && { reason, note }),
     annotations,
   };
   return ` ${JSON.stringify(shown)}`;

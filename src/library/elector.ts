@@ -82,6 +82,7 @@ export class LeaderElector implements AsyncDisposable {
           soleHolder: false,
           strict: false,
         },
+        about: {},
       },
       seed: randomBytes(4).readUInt32LE(),
       host: this.#host,

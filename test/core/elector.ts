@@ -36,7 +36,8 @@ export class Elector {
       soleHolder: false,
       strict: false,
     };
-    const settings = { namespace: "default", name: "demo", self, timing };
+    const about = { pod: "web-0", node: "node-1", version: "1.2.3" };
+    const settings = { namespace: "default", name: "demo", self, timing, about };
     const [election, ...effects] = elections.begin(settings, 1, this.#now());
     this.election = election;
     this.effects = effects;
@@ -47,7 +48,7 @@ export class Elector {
   }
 
   resign(): this {
-    return this.keep(elections.resign(this.election, this.#now()));
+    return this.keep(elections.resign(this.election, "done", this.#now()));
   }
 
   rejoin(): this {

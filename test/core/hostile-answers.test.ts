@@ -25,7 +25,7 @@ class Leader {
   scene: Scene;
 
   constructor(more: Readonly<Record<string, string>> = {}) {
-    this.world = new HostileWorld(settings(0, more), pickBy(1));
+    this.world = new HostileWorld(settings(0, { EVENTS: "0", ...more }), pickBy(1));
     this.scene = this.world.opening;
     this.judge.see(this.scene);
     this.answer(404, "");

@@ -17,7 +17,7 @@ interface Led {
 
 /** A process whose command runs. */
 function lead(more: Readonly<Record<string, string>> = {}): Led {
-  const world = new HostileWorld(settings(0, more), pickBy(1));
+  const world = new HostileWorld(settings(0, { EVENTS: "0", ...more }), pickBy(1));
   world.take({ type: "answered", id: "lease-1", status: 404, body: "" });
   const claim = world.orders.find((order) => order.type === "request");
   assert.ok(claim !== undefined);

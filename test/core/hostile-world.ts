@@ -181,6 +181,8 @@ export class HostileWorld {
   /** What a server in its right mind would do and answer; nothing where there is nothing. */
   #apply({ id, body }: Request): string {
     if (id.startsWith("route")) return body ?? endpoints;
+    if (id.startsWith("event")) return body ?? "";
+    if (id.startsWith("can")) return '{"status":{"allowed":true}}';
     if (body === undefined) return this.#stored ?? "";
     this.#version += 1 + this.#pick(3);
     const object = JSON.parse(body) as { metadata: object };

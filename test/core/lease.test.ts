@@ -5,7 +5,6 @@ import { isNewer } from "../../src/core/json.ts";
 import {
   claimBody,
   formatMark,
-  formatMicroTime,
   isReleased,
   isReleaseOf,
   type Mark,
@@ -15,10 +14,16 @@ import {
   releaseBody,
   validMark,
 } from "../../src/core/lease.ts";
+import { formatMicroTime } from "../../src/core/json.ts";
+import type { Change } from "../../src/core/lease-story.ts";
 import { lease, type LeaseParts, leaseText, timeText } from "./leases.ts";
 
 const mark: Mark = { incarnation: "i-1", podUid: "pod-1", pid1: true };
 const at = timeText(1);
+const change: Change = {
+  about: { pod: "web-0", node: "n".repeat(70), version: "1.2.3" },
+  reason: "nobody held it",
+};
 const held: LeaseParts = { holder: "a", acquireTime: at, renewTime: timeText(5) };
 interface Body {
   readonly metadata: {
@@ -127,11 +132,15 @@ test("O7 O8 claimBody() and releaseBody() keep what they do not know (I12)", () 
     },
     spec: { strategy: "OldestEmulationVersion", preferredHolder: "b", future: true },
   });
-  for (const text of [claimBody(base, "demo", claim), releaseBody(base, "mark", at)]) {
+  for (const text of [
+    claimBody(base, "demo", claim),
+    claimBody(base, "demo", claim, change),
+    releaseBody(base, "mark", at, change),
+  ]) {
     const { metadata, spec, ...rest } = JSON.parse(text) as Body;
     assert.deepEqual(rest, { apiVersion: "coordination.k8s.io/v1", kind: "Lease" });
     const { annotations, labels, finalizers, ownerReferences, managedFields, future } = metadata;
-    assert.deepEqual(labels, { owner: "helm" });
+    assert.equal((labels as Record<string, unknown>)["owner"], "helm");
     assert.deepEqual(finalizers, ["x/y"]);
     assert.deepEqual(ownerReferences, [{ uid: "o" }]);
     assert.deepEqual(future, { deep: [1] });
@@ -144,7 +153,7 @@ test("O7 O8 claimBody() and releaseBody() keep what they do not know (I12)", () 
 
 test("O9 claimBody() and releaseBody() carry the uid and version of the object read (S6)", () => {
   const base = lease({ ...held, uid: "uid-9", version: "123456789012345678901" });
-  for (const text of [claimBody(base, "demo", claim), releaseBody(base, "mark", at)]) {
+  for (const text of [claimBody(base, "demo", claim), releaseBody(base, "mark", at, change)]) {
     const { metadata } = JSON.parse(text) as Body;
     assert.equal(metadata.uid, "uid-9");
     assert.equal(metadata.resourceVersion, "123456789012345678901");
@@ -162,7 +171,7 @@ test("claimBody() of a new lease has neither uid nor version, and removes a rele
 
 test("releaseBody() is the record of a Go release, and marked as ours (I9)", () => {
   const base = lease({ ...held, term: "m/p/t", spec: { leaseTransitions: 3 } });
-  const released = readLease(releaseBody(base, "m/p/t", at));
+  const released = readLease(releaseBody(base, "m/p/t", at, change));
   assert.ok(typeof released === "object" && isReleased(released));
   assert.ok(isReleaseOf(released, "m/p/t", at));
   assert.ok(!isReleaseOf(released, "m/p/other", at) && !isReleaseOf(released, "m/p/t", "other"));

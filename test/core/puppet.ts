@@ -225,11 +225,11 @@ export class Puppet {
   }
 
   #store(body: string): string {
-    const object = JSON.parse(body) as { metadata: Record<string, unknown> };
+    const object = JSON.parse(body) as { kind: string; metadata: Record<string, unknown> };
     this.#version += 1;
     const metadata = { uid: "uid-1", ...object.metadata, resourceVersion: String(this.#version) };
     const stored = JSON.stringify({ ...object, metadata });
-    if (body.includes('"Lease"')) this.#stored = stored;
+    if (object.kind === "Lease") this.#stored = stored;
     return stored;
   }
 

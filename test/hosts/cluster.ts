@@ -21,7 +21,15 @@ export interface Seen {
   /** On the suspend-counting clock, which all processes of the machine share. */
   readonly atMs: number;
   readonly replica: Replica;
-  readonly what: "get" | "watch" | "claim" | "renewal" | "release" | "endpoints";
+  readonly what:
+    | "get"
+    | "watch"
+    | "claim"
+    | "renewal"
+    | "release"
+    | "endpoints"
+    | "event"
+    | "review";
   readonly status: number;
   /** What it would write. */
   readonly body: ApiObject;
@@ -68,6 +76,7 @@ export interface Cluster {
 
 const namespace = "default";
 const leases = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
+const allEvents = `/apis/events.k8s.io/v1/namespaces/${namespace}/events`;
 const allEndpoints = `/api/v1/namespaces/${namespace}/endpoints`;
 /** Small enough for tests, and still safe by the rules of `timing.ts`: G = 2.2 s, H = 3.2 s. */
 export const timing: Readonly<Record<"leaseMs" | "stopMs" | "killMs" | "retryMs", number>> = {
@@ -254,6 +263,8 @@ async function startReplica(
 
 function kindOf({ method, path }: ApiRequest, body: ApiObject): Seen["what"] {
   if (path.startsWith(allEndpoints)) return "endpoints";
+  if (path.startsWith(allEvents)) return "event";
+  if (path.startsWith("/apis/authorization.k8s.io/")) return "review";
   if (path.includes("watch=")) return "watch";
   if (method === "GET") return "get";
   const { holderIdentity, acquireTime, renewTime } = body.spec ?? {};

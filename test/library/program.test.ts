@@ -17,6 +17,7 @@ const settings = {
     soleHolder: false,
     strict: false,
   },
+  about: {},
 };
 const at = (ms: number) => ({ instant: instant(ms), wallMs: Date.UTC(2026, 0, 1) + ms });
 

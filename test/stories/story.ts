@@ -24,6 +24,7 @@ export const usualVariables: Readonly<Record<string, string>> = {
   LOCK_NAME: "demo",
   LOCK_NAMESPACE: "default",
   IDENTITY: "a",
+  EVENTS: "0",
 };
 
 export const usualFacts: Facts = {
@@ -130,6 +131,7 @@ class Stage {
  *     answered lease-1 404                    any status without a body
  *     answered lease-1 200 {"rv":"7", …}      a Lease of these members
  *     answered lease-2 confirm 8              200 with our own write as version 8
+ *     answered can-1 denied                   to a SelfSubjectAccessReview: or allowed
  *     line watch-1 MODIFIED {"rv":"9", …}     a watch event
  *     {"type":"exited","code":0}              anything else, as it is
  */
@@ -140,6 +142,10 @@ function parseReport(text: string, bodies: ReadonlyMap<string, string>): Report 
     case "answered": {
       if (first === "confirm") {
         return { type, id, status: 200, body: confirmed(bodies.get(id) ?? "", rest) };
+      }
+      if (first === "allowed" || first === "denied") {
+        const status = { allowed: first === "allowed" };
+        return { type, id, status: 201, body: JSON.stringify({ status }) };
       }
       return { type, id, status: Number(first), body: rest === "" ? "" : leaseText(rest) };
     }

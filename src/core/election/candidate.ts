@@ -4,7 +4,7 @@
  */
 import { isNewer } from "../json.ts";
 import { formatMark, type Lease } from "../lease.ts";
-import { note } from "../notes.ts";
+import { eventNote, note } from "../notes.ts";
 import { type Instant, later, type Now, type Report } from "../protocol.ts";
 import { claimableAt, type Sighting } from "../sighting.ts";
 import { spreadMs } from "../timing.ts";
@@ -79,9 +79,17 @@ function tellBlocked(election: Election, now: Now): Effects {
   if (at === undefined || now.instant < at || sighting?.kind !== "present") return [election];
   return [
     remember(election, { toldBlocked: sighting.key }),
-    note("error", "blocked: the lease's coordinator has appointed nobody for two lease durations", {
-      advice: "run a coordinator, or remove spec.strategy from the Lease",
-    }),
+    eventNote(
+      "Blocked",
+      "Wait",
+      note(
+        "error",
+        "blocked: the lease's coordinator has appointed nobody for two lease durations",
+        {
+          advice: "run a coordinator, or remove spec.strategy from the Lease",
+        },
+      ),
+    ),
   ];
 }
 
@@ -178,17 +186,18 @@ function claim(election: Election, phase: Candidate, now: Now): Effects {
   const { sighting, newest } = election.memory;
   const base = sighting?.kind === "present" ? sighting.lease : undefined;
   const isOwn = sighting?.kind === "present" && sighting.standing === "own";
-  const [claiming, order, write] = exchange.claim(election, base, isOwn, now);
+  const reason = reasonOf(sighting);
+  const [claiming, order, write] = exchange.claim(election, base, isOwn, reason, now);
   const termMark = formatMark(election.settings.self.mark, write.renewTime);
-  const entered = enter(claiming, { name: "claiming", newest, write, termMark });
+  const entered = enter(claiming, { name: "claiming", newest, write, termMark, reason });
   const abandoned =
     phase.reading === undefined ? [] : [{ type: "abandon" as const, id: phase.reading.id }];
-  const message = note("info", "claiming the lease", { reason: reasonOf(sighting) });
+  const message = note("info", "claiming the lease", { reason });
   return [entered, ...abandoned, message, order];
 }
 
 function reasonOf(sighting: Sighting | undefined): string {
-  if (sighting?.kind !== "present") return "there is none";
+  if (sighting?.kind !== "present") return "there was no Lease";
   switch (sighting.standing) {
     case "free":
       return "it was released, or never held";

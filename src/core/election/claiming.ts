@@ -110,7 +110,12 @@ function names(lease: Lease, election: Election, { newest, write, termMark }: Cl
   );
 }
 
-function lead(election: Election, { write, termMark }: Claiming, lease: Lease, now: Now): Election {
+function lead(
+  election: Election,
+  { write, termMark, reason }: Claiming,
+  lease: Lease,
+  now: Now,
+): Election {
   const { retryMs } = election.settings.timing;
   const sighting = owned(lease, now.instant);
   const news = { writes: [write], newest: lease.version, conflicts: 0, sighting };
@@ -123,6 +128,7 @@ function lead(election: Election, { write, termMark }: Claiming, lease: Lease, n
       token: lease.version,
       leaseUid: lease.uid,
       transitions: lease.transitions,
+      reason,
     },
     confirmedAt: write.sentAt,
     base: lease,

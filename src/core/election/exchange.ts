@@ -1,9 +1,9 @@
 /** The requests of the election: their paths, bodies and ids, and what their answers say. */
-import { refusal } from "../json.ts";
+import { formatMicroTime, refusal } from "../json.ts";
+import type { Change } from "../lease-story.ts";
 import {
   claimBody,
   formatMark,
-  formatMicroTime,
   type Lease,
   nextTransitions,
   readLease,
@@ -16,6 +16,7 @@ import {
   type Asking,
   type Election,
   type Memory,
+  type Releasing,
   remember,
   type Term,
   type Way,
@@ -54,6 +55,7 @@ export function claim(
   election: Election,
   base: Lease | undefined,
   isOwn: boolean,
+  reason: string,
   now: Now,
 ): readonly [Election, Request, Write] {
   const wallMs = nextWallMs(election, now);
@@ -62,7 +64,8 @@ export function claim(
   const taken = base === undefined ? 0 : nextTransitions(base.transitions);
   const transitions = base !== undefined && isOwn ? base.transitions : taken;
   const acquireTime = formatMicroTime(wallMs);
-  return put(forgetful, base, { acquireTime, transitions }, wallMs, now);
+  const change = { about: election.settings.about, reason };
+  return put(forgetful, base, { acquireTime, transitions, change }, wallMs, now);
 }
 
 /** The write that keeps the term. */
@@ -78,14 +81,13 @@ export function renewal(
 /** The write that takes our name out. */
 export function release(
   election: Election,
-  base: Lease,
-  term: Term,
+  { base, term, reason }: Releasing,
   now: Now,
 ): readonly [Election, Request, Write] {
-  const { namespace, name } = election.settings;
+  const { namespace, name, about } = election.settings;
   const wallMs = nextWallMs(election, now);
   const path = `${leasesPath(namespace)}/${name}?fieldManager=${manager}`;
-  const body = releaseBody(base, term.mark, formatMicroTime(wallMs));
+  const body = releaseBody(base, term.mark, formatMicroTime(wallMs), { about, reason });
   return write(election, { method: "PUT", path, body }, wallMs, now);
 }
 
@@ -148,21 +150,28 @@ export function failureOf(way: Way, outcome: Outcome): Failure {
   return { ...failure, ...patience, problem: refusal(status, body) };
 }
 
+interface Record {
+  readonly acquireTime: string;
+  readonly transitions: number;
+  readonly change?: Change;
+}
+
 function put(
   election: Election,
   base: Lease | undefined,
-  record: { readonly acquireTime: string; readonly transitions: number },
+  { change, ...record }: Record,
   wallMs: number,
   now: Now,
 ): readonly [Election, Request, Write] {
   const { namespace, name, self, timing } = election.settings;
-  const body = claimBody(base, name, {
+  const claim = {
     ...record,
     renewTime: formatMicroTime(wallMs),
     holder: self.identity,
     durationSeconds: timing.leaseSeconds,
     termMark: formatMark(self.mark, record.acquireTime),
-  });
+  };
+  const body = claimBody(base, name, claim, change);
   const leases = leasesPath(namespace);
   const target =
     base === undefined

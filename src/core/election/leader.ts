@@ -7,7 +7,7 @@
  */
 import { isNewer } from "../json.ts";
 import type { Lease } from "../lease.ts";
-import { note } from "../notes.ts";
+import { eventNote, note } from "../notes.ts";
 import { type Instant, later, type Now, type Report } from "../protocol.ts";
 import { isOwn, missing } from "../sighting.ts";
 import { deadlines } from "../timing.ts";
@@ -79,7 +79,7 @@ export function lose(
   return [
     enter(ended, candidate(now, { mayClaim: false, unsettled })),
     ...exchange.abandonment(phase.asking),
-    note("error", "lost the lease", { reason: loss.reason }),
+    eventNote("Lost", "Kill", note("error", "lost the lease", { reason: loss.reason })),
   ];
 }
 

@@ -4,7 +4,7 @@
  * it can never touch another's.
  */
 import { isReleaseOf, type Lease } from "../lease.ts";
-import { note } from "../notes.ts";
+import { eventNote, note } from "../notes.ts";
 import { type Instant, later, type Now, type Report } from "../protocol.ts";
 import { deadlines } from "../timing.ts";
 import * as exchange from "./exchange.ts";
@@ -27,12 +27,13 @@ import { follow } from "./watching.ts";
 const retryPauseMs = 250;
 
 /** Takes our name out; a renewal that is under way may still be applied, so then a look is first. */
-export function begin(election: Election, phase: Leading, now: Now): Effects {
+export function begin(election: Election, phase: Leading, reason: string, now: Now): Effects {
   const next = phase.asking.what === "writing" ? "read" : "write";
   const { term, base, confirmedAt } = phase;
   const releasing = enter(sighted(election, base, now.instant), {
     name: "releasing",
     term,
+    reason,
     base,
     until: deadlines(election.settings.timing, confirmedAt).endAt,
     asking: { what: "pausing", dueAt: now.instant, next },
@@ -79,7 +80,7 @@ function proceed(election: Election, now: Now): Effects {
       order,
     ];
   }
-  const [next, order, write] = exchange.release(election, phase.base, phase.term, now);
+  const [next, order, write] = exchange.release(election, phase, now);
   return [enter(next, { ...phase, asking: { what: "writing", write } }), order];
 }
 
@@ -92,7 +93,7 @@ function released(
   if (exchange.isSuccess(outcome)) {
     const lease = exchange.leaseIn(outcome);
     const isDone = typeof lease === "object" && isOurRelease(election, phase, lease);
-    return isDone ? done(election, lease, now) : lookAgain(election, phase, now, 0);
+    return isDone ? done(election, phase, lease, now) : lookAgain(election, phase, now, 0);
   }
   if (outcome.type === "answered" && outcome.status === 409) {
     const [pauseMs, counted] = conflicted(election);
@@ -120,7 +121,7 @@ function looked(
   }
   const well = succeeded(election, "read");
   if (isOurRelease(election, phase, lease)) {
-    return chain(well, (next) => done(next, lease, now));
+    return chain(well, (next) => done(next, phase, lease, now));
   }
   if (!isOfTerm(election, phase, lease)) {
     return giveUp(
@@ -138,18 +139,21 @@ function isOurRelease({ memory }: Election, { term }: Releasing, lease: Lease): 
   return memory.writes.some((write) => isReleaseOf(lease, term.mark, write.renewTime));
 }
 
-function done(election: Election, lease: Lease, now: Now): Effects {
+function done(election: Election, { reason }: Releasing, lease: Lease, now: Now): Effects {
   const well = remember(sighted(election, lease, now.instant), { conflicts: 0 });
   return chain(succeeded(well, "write"), (next) => [
     enter(next, candidate(now, { mayClaim: false })),
-    note("info", "released the lease"),
+    eventNote("Released", "Release", note("info", "released the lease", { reason })),
   ]);
 }
 
 /** Without a release others wait until the record runs out. */
 function giveUp(election: Election, now: Now, message: string, unsettled: boolean): Effects {
   const phase = candidate(now, { mayClaim: false, unsettled });
-  return [enter(unhurried(election), phase), note("warn", message)];
+  return [
+    enter(unhurried(election), phase),
+    eventNote("NotReleased", "Wait", note("warn", message)),
+  ];
 }
 
 function lookAgain(election: Election, phase: Releasing, now: Now, pauseMs: number): Effects {

@@ -1,5 +1,6 @@
 /** What the election knows in each phase, and the small moves that all phases share. */
 import { isNewer } from "../json.ts";
+import type { About } from "../lease-story.ts";
 import type { Lease } from "../lease.ts";
 import type { Effect } from "../notes.ts";
 import type { Instant, Now } from "../protocol.ts";
@@ -19,6 +20,7 @@ export interface ElectionSettings {
   readonly name: string;
   readonly self: Self;
   readonly timing: Timing;
+  readonly about: About;
 }
 
 /** What outlives a phase. */
@@ -105,6 +107,7 @@ export interface Claiming {
   readonly newest: string;
   readonly write: Write;
   readonly termMark: string;
+  readonly reason: string;
   /** It creates the Lease, and somebody else's was seen meanwhile: its answer opens no term (I13). */
   readonly isContested?: true;
 }
@@ -123,6 +126,8 @@ export interface Leading {
 export interface Releasing {
   readonly name: "releasing";
   readonly term: Term;
+  /** Why it is let go, for who reads. */
+  readonly reason: string;
   readonly base: Lease;
   /** E: from here the lease runs out as fast as it could be released. */
   readonly until: Instant;
@@ -149,6 +154,8 @@ export interface Term {
   readonly token: string;
   readonly leaseUid: string;
   readonly transitions: number;
+  /** Why it could be opened, for who reads. */
+  readonly reason: string;
 }
 
 export type Effects = readonly [Election, ...Effect[]];

@@ -181,7 +181,7 @@ function letGo(state: Campaigning, now: Now): Step | undefined {
   const isDue = term !== undefined && isOver(term) && !term.isReleasing;
   if (campaign === undefined || !isDue || elections.tenure(election) === undefined)
     return undefined;
-  const [released, ...effects] = elections.resign(election, now);
+  const [released, ...effects] = elections.resign(election, "the function has ended", now);
   return [
     withTerm({ ...state, election: released }, campaign, { isReleasing: true }),
     ...(effects as Effect[]),

@@ -61,6 +61,7 @@ export function run({ seed, drift = 0.19 }: RunOptions): RunResult {
           soleHolder: false,
           strict: false,
         },
+        about: {},
       };
       const around = { world, machine, link, witness: checkers };
       pod.process = new LibraryProcess(around, settings, () =>
