@@ -1,5 +1,5 @@
 /** Everybody who can be measured on this machine, and in a line each who cannot. */
-import { buildElector } from "../test/interop/build.ts";
+import { buildElector } from "../test/support/go-program.ts";
 import { bare, clientGo, type Contestant, native, node, ourLibrary } from "./contestant.ts";
 import { hasLibrary } from "./contestants/library.ts";
 

@@ -12,7 +12,6 @@ import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
-import { buildElector } from "./interop/build.ts";
 import {
   type HostName,
   isOfEntryPoint,
@@ -21,6 +20,7 @@ import {
   type Result,
   rowsOf,
 } from "./matrix/results.ts";
+import { buildElector, buildJudge } from "./support/go-program.ts";
 
 const root = import.meta.dirname;
 const concurrency = 2;
@@ -53,6 +53,7 @@ const suites: readonly Suite[] = [
   { folder: "bench/smoke", title: "smoke run of the benchmarks", misses: missingServer },
   { folder: "library/cluster", title: "library on a real kube-apiserver", misses: missingServer },
   { folder: "library/interop", title: "library beside client-go", misses: missingElector },
+  { folder: "metrics", title: "Prometheus suite", misses: missingJudge },
 ];
 
 const words = process.argv.slice(2);
@@ -120,6 +121,11 @@ async function missingElector(): Promise<string | undefined> {
   const server = missingServer();
   if (server !== undefined) return server;
   const built = await buildElector(say);
+  return built.path === undefined ? built.reason : undefined;
+}
+
+async function missingJudge(): Promise<string | undefined> {
+  const built = await buildJudge(say);
   return built.path === undefined ? built.reason : undefined;
 }
 

@@ -9,12 +9,39 @@ export type Counter =
   | "await_election_losses_total"
   | "await_election_api_errors_total";
 
+/** How a term is lost. */
+export type LossCause = (typeof lossCauses)[number];
+
+const lossCauses = [
+  "expired",
+  "deleted",
+  "emptied",
+  "other holder",
+  "same identity",
+  "rolled back",
+  "watchdog",
+] as const;
+
+export interface Counted {
+  readonly help: string;
+  /** The label by which it is counted, and its values: each is there from the start, with 0. */
+  readonly by?: readonly [label: string, ...values: string[]];
+}
+
 /** What they count, for who reads it. */
-export const counters: Readonly<Record<Counter, string>> = {
-  leader_election_slowpath_total: "Total number of slow path exercised in renewing leader leases.",
-  await_election_terms_total: "Terms that this process opened.",
-  await_election_losses_total: "Terms that ended because the Lease was lost, by reason.",
-  await_election_api_errors_total: "Exchanges with the API server that were no success, by kind.",
+export const counters: Readonly<Record<Counter, Counted>> = {
+  leader_election_slowpath_total: {
+    help: "Total number of slow path exercised in renewing leader leases.",
+  },
+  await_election_terms_total: { help: "Terms that this process opened." },
+  await_election_losses_total: {
+    help: "Terms that ended because the Lease was lost, by reason.",
+    by: ["reason", ...lossCauses],
+  },
+  await_election_api_errors_total: {
+    help: "Exchanges with the API server that were no success, by kind.",
+    by: ["kind", "401", "403", "429", "4xx", "5xx", "unanswered"],
+  },
 };
 
 const latencies = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -58,7 +85,7 @@ export const histograms: Readonly<Record<Measure, Definition>> = {
 };
 
 export interface Metrics {
-  /** By name, and by the label that goes with it; "" for none. */
+  /** By name, and by the value of its label; "" where it has none. */
   readonly counts: Readonly<Partial<Record<Counter, Readonly<Record<string, number>>>>>;
   readonly measured: Readonly<Partial<Record<Measure, Histogram>>>;
 }
@@ -80,15 +107,10 @@ export interface Gauge {
 
 export const none: Metrics = { counts: {}, measured: {} };
 
-/** `label` is one `[name, value]` whose values are few. */
-export function count(
-  metrics: Metrics,
-  name: Counter,
-  label?: readonly [name: string, value: string],
-): Metrics {
-  const key = label === undefined ? "" : labelled({ [label[0]]: label[1] });
+/** `value` is that of the counter's label. */
+export function count(metrics: Metrics, name: Counter, value = ""): Metrics {
   const known = metrics.counts[name] ?? {};
-  const counted = { ...known, [key]: (known[key] ?? 0) + 1 };
+  const counted = { ...known, [value]: (known[value] ?? 0) + 1 };
   return { ...metrics, counts: { ...metrics.counts, [name]: counted } };
 }
 
@@ -112,9 +134,9 @@ export function exposition(metrics: Metrics, gauges: readonly Gauge[], name: str
       ...headOf(gauge.name, gauge.help, "gauge"),
       `${gauge.name}${labelled(gauge.labels ?? {})} ${gauge.value}`,
     ]),
-    ...Object.entries(counters).map(([counter, help]) => [
+    ...Object.entries(counters).map(([counter, { help, by }]) => [
       ...headOf(counter, help, "counter"),
-      ...countLines(counter, metrics.counts[counter as Counter], name),
+      ...countLines(counter, by, metrics.counts[counter as Counter], name),
     ]),
     ...Object.entries(histograms).map(([measured, { help, bounds }]) => [
       ...headOf(measured, help, "histogram"),
@@ -132,14 +154,16 @@ function headOf(name: string, help: string, type: string): string[] {
 
 function countLines(
   counter: string,
+  by: Counted["by"],
   counts: Readonly<Record<string, number>> = {},
   name: string,
 ): string[] {
-  if (counter.startsWith("leader_election_")) {
-    return [`${counter}${labelled({ name })} ${counts[""] ?? 0}`];
+  if (by !== undefined) {
+    const [label, ...values] = by;
+    return values.map((value) => `${counter}${labelled({ [label]: value })} ${counts[value] ?? 0}`);
   }
-  const entries = Object.entries(counts);
-  return entries.length === 0 ? [] : entries.map(([key, value]) => `${counter}${key} ${value}`);
+  const labels = counter.startsWith("leader_election_") ? { name } : {};
+  return [`${counter}${labelled(labels)} ${counts[""] ?? 0}`];
 }
 
 function histogramLines(

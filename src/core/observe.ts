@@ -75,7 +75,7 @@ export function observeAnswer(
 ): Observed {
   const kind = report.type === "unanswered" ? "unanswered" : kindOf(report.status);
   if (kind === undefined) return observed;
-  const metrics = count(observed.metrics, "await_election_api_errors_total", ["kind", kind]);
+  const metrics = count(observed.metrics, "await_election_api_errors_total", kind);
   return { ...observed, metrics };
 }
 
@@ -94,7 +94,7 @@ export const observeElection: Move<elections.Election> = (observed, before, afte
   let { metrics } = observed;
   if (before.memory.lost !== after.memory.lost) {
     const cause = after.memory.lost?.cause ?? "";
-    metrics = count(metrics, "await_election_losses_total", ["reason", cause]);
+    metrics = count(metrics, "await_election_losses_total", cause);
   }
   if (to.name === "claiming" && from.name !== "claiming") {
     const { waited: _, ...rest } = observed;

@@ -81,7 +81,7 @@ function metricsOf(sources: ReadonlySet<Source>): Metric[] {
       [...sources].map(({ labels, state }) => ({ labels, value: isLeading(state()) ? 1 : 0 })),
     ),
     ...counted.map((name) =>
-      metricOf(name, counters[name], "counter", () =>
+      metricOf(name, counters[name].help, "counter", () =>
         [...sources].flatMap((source) => countsOf(source, name)),
       ),
     ),
@@ -117,15 +117,13 @@ function observedOf({ state }: Source): Metrics {
 
 function countsOf(source: Source, name: Counter): Value[] {
   const { labels } = source;
-  const counts = Object.entries(observedOf(source).counts[name] ?? {});
-  if (counts.length === 0) return [{ labels, value: 0 }];
-  return counts.map(([key, value]) => ({ labels: { ...labels, ...labelIn(key) }, value }));
-}
-
-/** `{reason="expired"}` as the core keeps it: one label, of a few plain words. */
-function labelIn(key: string): Labels {
-  const [, name, value] = /^\{(\w+)="(.*)"\}$/.exec(key) ?? [];
-  return name === undefined || value === undefined ? {} : { [name]: value };
+  const counts = observedOf(source).counts[name] ?? {};
+  const [label, ...values] = counters[name].by ?? [];
+  if (label === undefined) return [{ labels, value: counts[""] ?? 0 }];
+  return values.map((value) => ({
+    labels: { ...labels, [label]: value },
+    value: counts[value] ?? 0,
+  }));
 }
 
 function histogramOf(source: Source, name: Measure): Value[] {

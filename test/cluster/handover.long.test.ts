@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { assertExclusive, starts } from "../hosts/oracle.ts";
-import { buildElector } from "../interop/build.ts";
+import { buildElector } from "../support/go-program.ts";
 import { type Audit, openAudit } from "./audit.ts";
 import { type ControlPlane, startControlPlane } from "./control-plane.ts";
 import { type Figure, figureOf, keepFigures, tableOf } from "./figures.ts";

@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import { startControlPlane, type ControlPlane } from "../cluster/control-plane.ts";
 import { originalRole } from "../cluster/roles.ts";
 import { callApi, type ApiAccess } from "../support/api-client.ts";
-import { buildElector } from "./build.ts";
+import { buildElector } from "../support/go-program.ts";
 import { startElector, type RunningElector } from "./elector.ts";
 
 const built = await buildElector();

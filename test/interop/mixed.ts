@@ -5,7 +5,7 @@ import { type PeerOptions, quickFlags, startPeer } from "../cluster/go-peer.ts";
 import { deploy, type Deployment, type DeploymentOptions } from "../cluster/replicas.ts";
 import { originalRole } from "../cluster/roles.ts";
 import { openProxy, type Proxy } from "../support/proxy.ts";
-import { buildElector } from "./build.ts";
+import { buildElector } from "../support/go-program.ts";
 import type { RunningElector } from "./elector.ts";
 
 const built = await buildElector();

@@ -8,7 +8,7 @@ import { dirname, join, relative } from "node:path";
 /** The hosts that pass the same suites. */
 export type HostName = "node" | "native";
 
-const hostSuites = ["hosts", "native", "faults", "cluster", "interop"];
+const hostSuites = ["hosts", "native", "faults", "cluster", "interop", "metrics"];
 
 /** Whether a file of tests, as `nameOf` says it, is about the entry point, whichever host it is. */
 export function isOfEntryPoint(name: string): boolean {

@@ -2,6 +2,7 @@
 import { isNewer } from "../json.ts";
 import type { About } from "../lease-story.ts";
 import type { Lease } from "../lease.ts";
+import type { LossCause } from "../metrics.ts";
 import type { Effect } from "../notes.ts";
 import type { Instant, Now } from "../protocol.ts";
 import { aged, type Self, type Sighting, sight } from "../sighting.ts";
@@ -60,15 +61,7 @@ export type Way = "read" | "write";
 
 /** Why a term ended without our will. */
 export interface Loss {
-  /** One of few, so that it can be counted. */
-  readonly cause:
-    | "expired"
-    | "deleted"
-    | "emptied"
-    | "other holder"
-    | "same identity"
-    | "rolled back"
-    | "watchdog";
+  readonly cause: LossCause;
   /** For who reads the log. */
   readonly reason: string;
 }

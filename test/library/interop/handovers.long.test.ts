@@ -7,7 +7,7 @@ import { assertNeverTwo, isOfGo, quickFlags } from "../../cluster/go-peer.ts";
 import { operatorOf } from "../../cluster/operator.ts";
 import { until } from "../../cluster/until.ts";
 import { oracleWords, starts } from "../../hosts/oracle.ts";
-import { buildElector } from "../../interop/build.ts";
+import { buildElector } from "../../support/go-program.ts";
 import { startElector } from "../../interop/elector.ts";
 import { temporaryFolder } from "../../support/processes.ts";
 import { kubeconfigOf, startMember } from "../member.ts";
