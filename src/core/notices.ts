@@ -183,15 +183,14 @@ function eventOf(
 ): object {
   const { namespace, name } = lock;
   const why = values?.["reason"] ?? values?.["problem"] ?? values?.["advice"];
+  // A name of its own makes a second attempt harmless; kubectl shows Events in the order of their names.
+  const prefix = name.slice(0, 200).replace(/[-.]+$/, "");
+  const time = Math.max(0, Math.floor(now.wallMs)).toString(16).padStart(12, "0");
   const said = `${identity}: ${message}${why === undefined ? "" : `: ${why}`}`;
   return {
     apiVersion: "events.k8s.io/v1",
     kind: "Event",
-    // A name of its own makes a second attempt harmless.
-    metadata: {
-      namespace,
-      name: `${name.slice(0, 200).replace(/[-.]+$/, "")}.${incarnation}-${count}`,
-    },
+    metadata: { namespace, name: `${prefix}.${time}-${incarnation.slice(0, 12)}-${count}` },
     eventTime: formatMicroTime(now.wallMs),
     reportingController: controller,
     reportingInstance: instanceOf(pod ?? identity),

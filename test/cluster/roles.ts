@@ -21,6 +21,7 @@ export function ourRole(lockName: string, serviceName: string = lockName): reado
     { ...lease, verbs: ["create"] },
     { ...endpoints, resourceNames: [serviceName], verbs: ["get", "watch", "update"] },
     { ...endpoints, verbs: ["create"] },
+    { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create"] },
   ];
 }
 

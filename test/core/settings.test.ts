@@ -68,6 +68,8 @@ const rows: Readonly<Record<string, Row>> = {
   STOP_TIMEOUT: { valid: "60", takes: ["015"] },
   ON_LOSS: { valid: "exit" },
   STRICT: { valid: "1" },
+  EVENTS: { valid: "0" },
+  PREFLIGHT: { valid: "strict" },
   LOG_FORMAT: { valid: "json" },
   LOG_LEVEL: { valid: "debug" },
   STATUS_ENDPOINT: { valid: ":9999" },

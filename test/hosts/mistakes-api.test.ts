@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { createServer as createTcpServer, type Server } from "node:net";
+import { setTimeout as pauseMs } from "node:timers/promises";
 import { createServer as createTlsServer } from "node:tls";
 import { after, before, describe, it, type TestContext } from "node:test";
 import type { Verb } from "../../src/api-server/permissions.ts";
@@ -15,7 +16,7 @@ import { type Certificates, createAuthority, makeCertificates } from "../support
 import { until } from "../support/processes.ts";
 import { type Bin, startBin } from "./bin.ts";
 import { calm, type Cluster, openCluster, type Seen, timing } from "./cluster.ts";
-import { complaints, rightSettings } from "./mistakes.ts";
+import { complaints, lacking, rightSettings } from "./mistakes.ts";
 
 interface Refusal {
   readonly verb: Verb;
@@ -65,7 +66,7 @@ describe("mistakes that the API server knows", { concurrency: 4, timeout: 60_000
       if (isThere) cluster.putLease(lease, {});
       const bin = await cluster.start(t, { lease, identity: lease, argv, env: calm });
       await untilAskedInVain(lease, what);
-      await assertWaiting(t, bin, [says]);
+      await assertWaiting(t, bin, [says, lacking(verb)]);
     });
   }
 
@@ -76,7 +77,8 @@ describe("mistakes that the API server knows", { concurrency: 4, timeout: 60_000
     const bin = await cluster.start(t, { lease, identity: lease, argv, env: calm });
     await until(() => cluster.seen(lease, "get").length >= 4, "four looks");
     assert.equal(cluster.seen(lease, "watch").length, 1, "asked once a minute");
-    await assertWaiting(t, bin, [/the watch is lost: looking instead .*403: .*cannot watch/]);
+    const says = /the watch is lost: looking instead .*403: .*cannot watch/;
+    await assertWaiting(t, bin, [says, lacking("watch")]);
   });
 
   it("X10 no right to write the Endpoints: the command runs all the same", async (t) => {
@@ -95,7 +97,9 @@ describe("mistakes that the API server knows", { concurrency: 4, timeout: 60_000
     await until(() => cluster.seen(lease, "endpoints").length === 2, "a second try");
     const [first, second] = cluster.seen(lease, "endpoints");
     assert.ok(second!.atMs - first!.atMs > 4500, "every 5 s");
-    assertSaid(t, bin, [/cannot write the Endpoints .*403: .*cannot get resource .*endpoints/]);
+    const says = /cannot write the Endpoints .*403: .*cannot get resource .*endpoints/;
+    const missing = ["get, update", "create"].map((verbs) => lacking(verbs, "endpoints"));
+    assertSaid(t, bin, [says, ...missing]);
   });
 
   it("a namespace that is not there", async (t) => {
@@ -293,8 +297,4 @@ async function listen(t: TestContext, server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => server.close());
   return (server.address() as { port: number }).port;
-}
-
-function pauseMs(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
