@@ -46,7 +46,8 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   "the corridor": {
     files: [
-      ...["exit", "term", "heed", "reasons", "leave", "settle", "observe", "pages", "program"],
+      ...["exit", "term", "heed", "reasons", "leave", "settle", "observe", "pages", "rights"],
+      "program",
     ].map(inCore),
     imports: [
       "the vocabulary",
@@ -57,7 +58,7 @@ export const layers: Readonly<Record<string, Layer>> = {
       "the readiness' room",
       "the status' room",
       "the notices' room",
-      "the permissions' room",
+      "the preflight's room",
     ],
   },
   "the recording": {

@@ -6,8 +6,8 @@ import * as elections from "./election.ts";
 import { isoTime } from "./json.ts";
 import { exposition, type Gauge } from "./metrics.ts";
 import type { Now } from "./protocol.ts";
+import type { Right } from "./preflight.ts";
 import * as readinesses from "./readiness.ts";
-import type { Right } from "./rights.ts";
 import * as routings from "./routing.ts";
 import { isWell } from "./settle.ts";
 import type { Page } from "./status.ts";
@@ -143,8 +143,8 @@ function overview(running: Running, now: Now): object {
   };
 }
 
-function describeRight({ verb, resource, group, namespace, name, isRequired }: Right): object {
-  return { verb, resource, group, namespace, name: name ?? null, required: isRequired };
+function describeRight({ verb, resource, group, namespace, name, lack }: Right): object {
+  return { verb, resource, group, namespace, name: name ?? null, required: lack === "error" };
 }
 
 function gauges(running: Running, now: Now): Gauge[] {

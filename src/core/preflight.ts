@@ -7,8 +7,20 @@
 import { asObject, parseJson, refusal } from "./json.ts";
 import { type Effect, note } from "./notes.ts";
 import { type Instant, later, type Now, type Report } from "./protocol.ts";
-import { type Presence, type Right, ruleOf, rightsOf } from "./rights.ts";
-import type { Settings } from "./settings.ts";
+
+/** One verb on one resource, as RBAC names them. */
+export interface Right {
+  /** Empty for the core group. */
+  readonly group: string;
+  /** With a subresource after a slash, such as `pods/status`. */
+  readonly resource: string;
+  readonly verb: "get" | "watch" | "create" | "update" | "patch";
+  readonly namespace: string;
+  /** Missing where a Role cannot name the object: nobody knows its name when a creation is judged. */
+  readonly name?: string;
+  /** Without it: the program cannot do what it is for, or something less, or as well another way. */
+  readonly lack: "error" | "warn" | "info";
+}
 
 export interface Preflight {
   /** Ends the program where a permission is missing that it needs. */
@@ -45,18 +57,17 @@ const requestMs = 3000;
 const pauseMs = 60_000;
 const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 
-export function begin(settings: Settings, now: Now): Effects {
-  const isStrict = settings.preflight === "strict";
+/** `rights` are what the program may need as it is now. */
+export function begin(isStrict: boolean, rights: () => readonly Right[], now: Now): Effects {
   const preflight = { isStrict, count: 0, idleUntil: now.instant };
-  return isStrict ? ask(preflight, newRound(settings, "unknown", now), now) : [preflight];
+  return isStrict ? ask(preflight, newRound(rights(), now), now) : [preflight];
 }
 
-/** Takes any report; `lease` is what is known of it. */
+/** Takes any report. */
 export function step(
   preflight: Preflight,
   report: Report,
-  settings: Settings,
-  lease: Presence,
+  rights: () => readonly Right[],
   now: Now,
 ): Effects {
   const { round, idleUntil } = preflight;
@@ -70,7 +81,7 @@ export function step(
   const isForbidden = report.type === "answered" && report.status === 403;
   if (!isForbidden || now.instant < idleUntil) return [preflight];
   const begun = { ...preflight, idleUntil: later(now.instant, pauseMs) };
-  return ask(begun, newRound(settings, lease, now), now);
+  return ask(begun, newRound(rights(), now), now);
 }
 
 export function wakeAt({ round }: Preflight): Instant | undefined {
@@ -79,11 +90,10 @@ export function wakeAt({ round }: Preflight): Instant | undefined {
 
 /** Strict, and something is missing without which the program cannot do what it is for. */
 export function isHopeless({ isStrict, verdict }: Preflight): boolean {
-  return isStrict && verdict?.missing.some(({ isRequired }) => isRequired) === true;
+  return isStrict && verdict?.missing.some(({ lack }) => lack === "error") === true;
 }
 
-function newRound(settings: Settings, lease: Presence, now: Now): Round {
-  const rights = rightsOf(settings, lease);
+function newRound(rights: readonly Right[], now: Now): Round {
   return { rights, answers: [], asking: { dueAt: now.instant }, failures: 0 };
 }
 
@@ -93,7 +103,7 @@ function ask(preflight: Preflight, round: Round, now: Now): Effects {
   if ("dueAt" in round.asking && now.instant < round.asking.dueAt) return [preflight];
   const count = preflight.count + 1;
   const id = `can-${count}`;
-  const { isRequired: _, resource: place, ...rest } = right;
+  const { lack: _, resource: place, ...rest } = right;
   const [resource, subresource] = place.split("/");
   const resourceAttributes = { ...rest, resource, ...(subresource && { subresource }) };
   const body = JSON.stringify({
@@ -161,10 +171,19 @@ function rulesFor(missing: readonly Right[]): readonly (readonly [Right, ...Righ
 
 function complaint(rights: readonly [Right, ...Right[]]): Effect {
   const [{ resource, namespace }] = rights;
-  const level = rights.some(({ isRequired }) => isRequired) ? "error" : "warn";
+  const lacks = rights.map(({ lack }) => lack);
+  const level = lacks.includes("error") ? "error" : lacks.includes("warn") ? "warn" : "info";
   const verbs = rights.map(({ verb }) => verb).join(", ");
   return note(level, `missing permission to ${verbs} ${resource}: add the rule to the Role`, {
     namespace,
     rule: ruleOf(rights),
   });
+}
+
+/** The rule of a Role that grants all of these, which differ by verb alone; no text in it needs quotes. */
+function ruleOf(rights: readonly [Right, ...Right[]]): string {
+  const [{ group, resource, name }] = rights;
+  const names = name === undefined ? "" : `resourceNames: ['${name}'], `;
+  const verbs = rights.map(({ verb }) => verb).join(", ");
+  return `- {apiGroups: ['${group}'], resources: ['${resource}'], ${names}verbs: [${verbs}]}`;
 }

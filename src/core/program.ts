@@ -19,6 +19,7 @@ import * as preflights from "./preflight.ts";
 import type { Facts, Instant, Now, Order, Report } from "./protocol.ts";
 import * as readinesses from "./readiness.ts";
 import type { Pod } from "./routing/objects.ts";
+import { rightsOf } from "./rights.ts";
 import * as routings from "./routing.ts";
 import { isEnabled, readSettings, type Settings } from "./settings.ts";
 import { settle } from "./settle.ts";
@@ -170,7 +171,9 @@ function join(
   const about = aboutOf(facts, settings);
   const election = elections.begin({ ...lock, self, timing, about }, facts.seed, now);
   const status = settings.status && statuses.begin(settings.status);
-  const preflight = settings.preflight === "off" ? undefined : preflights.begin(settings, now);
+  const mode = settings.preflight;
+  const rights = () => rightsOf(settings, "unknown");
+  const preflight = mode === "off" ? undefined : preflights.begin(mode === "strict", rights, now);
   const { pod } = about;
   const source = { lock, identity, incarnation, ...(pod !== undefined && { pod }) };
   const running: Running = {
@@ -264,9 +267,9 @@ function hear(running: Running, report: Report, now: Now): [Running, ...Effect[]
     effects.push(...posts);
   }
   if (running.preflight !== undefined) {
-    const lease = elections.presence(election);
     const { preflight: before, settings } = running;
-    const [preflight, ...questions] = preflights.step(before, report, settings, lease, now);
+    const rights = () => rightsOf(settings, elections.presence(election));
+    const [preflight, ...questions] = preflights.step(before, report, rights, now);
     if (preflight !== before) next = { ...next, preflight };
     effects.push(...questions);
   }

@@ -1,57 +1,68 @@
-/** What has to be allowed for what the settings ask for: the list that the preflight goes through. */
-import type { Settings } from "./settings.ts";
-
-/** One verb on one resource, as RBAC names them. */
-export interface Right {
-  /** Empty for the core group. */
-  readonly group: string;
-  /** With a subresource after a slash, such as `pods/status`. */
-  readonly resource: string;
-  readonly verb: "get" | "watch" | "create" | "update" | "patch";
-  readonly namespace: string;
-  /** Missing where a Role cannot name the object: nobody knows its name when a creation is judged. */
-  readonly name?: string;
-  /** Without it the program cannot do what it is for; anything else it does without. */
-  readonly isRequired: boolean;
-}
+/**
+ * What has to be allowed for what the settings ask for: the one list that the preflight goes through.
+ *
+ * Whoever leaves the choice to us (`SERVICE_KIND=auto`) is routed by what is allowed: to be without slices
+ * is no lack then, for Endpoints do as well, and those are what the original's Role allows.
+ */
+import type { Right } from "./preflight.ts";
+import { addressOf, families, type Name, placeOf } from "./routing/objects.ts";
+import type { Service, Settings } from "./settings.ts";
 
 /** Whether the Lease is there, as far as it was seen. */
 export type Presence = "there" | "absent" | "unknown";
 
 /** In the order in which they are needed. */
-export function rightsOf({ lock, service, events }: Settings, lease: Presence): readonly Right[] {
+export function rightsOf(settings: Settings, lease: Presence): readonly Right[] {
+  const { lock, service, events } = settings;
   const { namespace, name } = lock;
   const leases = { group: "coordination.k8s.io", resource: "leases", namespace };
-  const isRequired = true;
-  const rights: Right[] = [
-    { ...leases, name, verb: "get", isRequired },
-    { ...leases, name, verb: "update", isRequired },
-    // Without it the Lease is looked at every P.
-    { ...leases, name, verb: "watch", isRequired: false },
+  const rights = [
+    ...changing(leases, name, "error", "warn"),
+    // A Lease that somebody has made needs no right to create it.
+    ...(lease === "there" ? [] : [creating(leases, lease === "absent" ? "error" : "warn")]),
+    ...(service === undefined ? [] : routing(service)),
   ];
-  // A Lease that somebody has made needs no right to create it.
-  if (lease !== "there") {
-    rights.push({ ...leases, verb: "create", isRequired: lease === "absent" });
+  if (!events) return rights;
+  return [...rights, creating({ group: "events.k8s.io", resource: "events", namespace }, "warn")];
+}
+
+type Place = Pick<Right, "group" | "resource" | "namespace">;
+
+function routing(service: Service): readonly Right[] {
+  const { kind, namespace, name } = service;
+  const services = { group: "", resource: "services", namespace };
+  const slices = { group: "discovery.k8s.io", resource: "endpointslices", namespace };
+  const endpoints = { group: "", resource: "endpoints", namespace };
+  const nameOf = (object: Name) => placeOf({ service }, object)[1];
+  const rights: Right[] = [{ ...services, name, verb: "get", lack: "info" }];
+  if (kind !== "endpoints") {
+    const lack = kind === "auto" ? "info" : "error";
+    const own = families.filter((family) => addressOf({ service }, family) !== undefined);
+    rights.push(...own.flatMap((family) => changing(slices, nameOf(family), lack, "info")));
+    rights.push(creating(slices, lack));
   }
-  if (service !== undefined) {
-    const endpoints = { group: "", resource: "endpoints", namespace: service.namespace };
-    rights.push(
-      { ...endpoints, name: service.name, verb: "get", isRequired },
-      { ...endpoints, name: service.name, verb: "update", isRequired },
-      { ...endpoints, verb: "create", isRequired },
-    );
-  }
-  if (events) {
-    const group = "events.k8s.io";
-    rights.push({ group, resource: "events", namespace, verb: "create", isRequired: false });
+  if (kind !== "endpointslice") {
+    const lack = kind === "auto" ? "warn" : "error";
+    rights.push(...changing(endpoints, nameOf("endpoints"), lack, "info"));
+    rights.push(creating(endpoints, lack));
   }
   return rights;
 }
 
-/** The rule of a Role that grants all of these, which differ by verb alone; no text in it needs quotes. */
-export function ruleOf(rights: readonly [Right, ...Right[]]): string {
-  const [{ group, resource, name }] = rights;
-  const names = name === undefined ? "" : `resourceNames: ['${name}'], `;
-  const verbs = rights.map(({ verb }) => verb).join(", ");
-  return `- {apiGroups: ['${group}'], resources: ['${resource}'], ${names}verbs: [${verbs}]}`;
+/** Without `watch` it is looked at now and then. */
+function changing(
+  place: Place,
+  name: string,
+  lack: Right["lack"],
+  unwatched: Right["lack"],
+): readonly Right[] {
+  return [
+    { ...place, name, verb: "get", lack },
+    { ...place, name, verb: "update", lack },
+    { ...place, name, verb: "watch", lack: unwatched },
+  ];
+}
+
+function creating(place: Place, lack: Right["lack"]): Right {
+  return { ...place, verb: "create", lack };
 }

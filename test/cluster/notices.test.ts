@@ -13,7 +13,7 @@ import { lacking } from "../hosts/mistakes.ts";
 import { type ApiAccess, callApi } from "../support/api-client.ts";
 import { type ControlPlane, startControlPlane } from "./control-plane.ts";
 import { accountName, deploy, lockName } from "./replicas.ts";
-import { ourRole, type PolicyRule } from "./roles.ts";
+import { ourRole, type PolicyRule, sliceRole } from "./roles.ts";
 import { until } from "./until.ts";
 
 const execute = promisify(execFile);
@@ -24,10 +24,11 @@ const service = {
   K8S_AWAIT_ELECTION_POD_IP: "10.1.2.3",
 };
 
-/** One verb that is taken away, where it is missed, and how the line names it. */
+/** One verb that is taken away, and by which objects the Service is routed meanwhile. */
 const missing: readonly {
   readonly verb: string;
   readonly resource: string;
+  readonly kind?: "endpoints" | "endpointslice";
   /** Whether the Endpoints are there before. */
   readonly hasEndpoints?: true;
 }[] = [
@@ -35,9 +36,12 @@ const missing: readonly {
   { verb: "update", resource: "leases" },
   { verb: "watch", resource: "leases" },
   { verb: "create", resource: "leases" },
-  { verb: "get", resource: "endpoints" },
-  { verb: "update", resource: "endpoints", hasEndpoints: true },
-  { verb: "create", resource: "endpoints" },
+  { verb: "get", resource: "services" },
+  { verb: "get", resource: "endpoints", kind: "endpoints" },
+  { verb: "update", resource: "endpoints", kind: "endpoints", hasEndpoints: true },
+  { verb: "create", resource: "endpoints", kind: "endpoints" },
+  { verb: "get", resource: "endpointslices", kind: "endpointslice" },
+  { verb: "create", resource: "endpointslices", kind: "endpointslice" },
   { verb: "create", resource: "events" },
 ];
 
@@ -105,16 +109,19 @@ describe("what an operator sees on a real kube-apiserver", { concurrency: 2 }, (
     );
   });
 
-  for (const { verb, resource, hasEndpoints } of missing) {
+  for (const { verb, resource, kind = "auto", hasEndpoints } of missing) {
     it(`names the missing permission to ${verb} ${resource}, and takes the rule it names`, async (t) => {
-      const rules = without(ourRole(lockName), verb, resource);
+      const rules = without(sliceRole(lockName, lockName), verb, resource);
       const deployment = await deploy(t, plane, { rules });
       const { namespace, operator } = deployment;
       if (hasEndpoints) {
         const path = `/api/v1/namespaces/${namespace}/endpoints`;
         await operator.call("POST", path, { metadata: { name: lockName } });
       }
-      const { bin } = await deployment.start(service);
+      const { bin } = await deployment.start({
+        ...service,
+        K8S_AWAIT_ELECTION_SERVICE_KIND: kind,
+      });
       const line = await bin.log.first(lacking(verb, resource));
       const rule = ruleIn(line);
       assert.deepEqual(rule.verbs, [verb]);

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { Effect, Note } from "../../src/core/notes.ts";
 import * as preflights from "../../src/core/preflight.ts";
 import { instant, type Now, type Order, type Report } from "../../src/core/protocol.ts";
-import type { Presence } from "../../src/core/rights.ts";
+import { type Presence, rightsOf } from "../../src/core/rights.ts";
 import { readSettings, type Settings } from "../../src/core/settings.ts";
 
 type Request = Extract<Order, { type: "request" }>;
@@ -20,20 +20,18 @@ class Desk {
 
   constructor(variables: Readonly<Record<string, string>> = {}) {
     this.#settings = settingsOf(variables);
-    const [preflight, ...effects] = preflights.begin(this.#settings, this.#now());
+    const [preflight, ...effects] = preflights.begin(
+      this.#settings.preflight === "strict",
+      () => rightsOf(this.#settings, "unknown"),
+      this.#now(),
+    );
     this.preflight = preflight;
     this.effects = effects;
   }
 
   report(report: Report, lease: Presence = "there"): this {
-    const settings = this.#settings;
-    const [next, ...effects] = preflights.step(
-      this.preflight,
-      report,
-      settings,
-      lease,
-      this.#now(),
-    );
+    const rights = () => rightsOf(this.#settings, lease);
+    const [next, ...effects] = preflights.step(this.preflight, report, rights, this.#now());
     this.preflight = next;
     this.effects = effects;
     return this;
@@ -112,20 +110,30 @@ test("it asks for what the settings need, and for no more", () => {
     "update leases back web",
     "watch leases back web",
   ]);
-  assert.deepEqual(told(new Desk(service).report(forbidden, "absent").judge()), [
-    "get leases back web",
-    "update leases back web",
-    "watch leases back web",
+  const leases = ["get", "update", "watch"].map((verb) => `${verb} leases back web`);
+  const slices = ["get", "update", "watch"].map(
+    (verb) => `${verb} endpointslices shop front-await-election-ipv4`,
+  );
+  const endpoints = ["get", "update", "watch"].map((verb) => `${verb} endpoints shop front`);
+  const asked = (kind: string) =>
+    told(new Desk({ ...service, SERVICE_KIND: kind }).report(forbidden, "absent").judge());
+  assert.deepEqual(asked("auto"), [
+    ...leases,
     "create leases back *",
-    "get endpoints shop front",
-    "update endpoints shop front",
+    "get services shop front",
+    ...slices,
+    "create endpointslices shop *",
+    ...endpoints,
     "create endpoints shop *",
     "create events back *",
   ]);
+  assert.ok(!asked("endpoints").some((it) => it.includes("endpointslices")));
+  assert.ok(!asked("endpointslice").some((it) => it.includes("endpoints ")));
 });
 
 test("it names what is missing, a rule each, as an error only where it cannot do without", () => {
-  const desk = new Desk(service).report(forbidden, "absent");
+  const kind = { SERVICE_KIND: "endpoints" };
+  const desk = new Desk({ ...service, ...kind }).report(forbidden, "absent");
   desk.judge("get leases", "update leases", "watch leases", "update endpoints", "create events");
   assert.deepEqual(
     desk.notes.map(({ level, message, values }) => [level, message, values]),
@@ -156,6 +164,21 @@ test("it names what is missing, a rule each, as an error only where it cannot do
       ],
     ],
   );
+});
+
+test("where the choice is ours, being without slices is no lack", () => {
+  const levels = (...denied: string[]) => {
+    const { notes } = new Desk(service).report(forbidden).judge(...denied);
+    return notes.map(({ level }) => level);
+  };
+  const slices = ["get", "update", "watch", "create"].map((verb) => `${verb} endpointslices`);
+  assert.deepEqual(levels("get services", ...slices), ["info", "info", "info"]);
+  assert.deepEqual(levels("update endpoints"), ["warn"]);
+  const strict = { ...service, PREFLIGHT: "strict" };
+  const denied = [...slices, "update endpoints"];
+  assert.ok(!preflights.isHopeless(new Desk(strict).judge(...denied).preflight));
+  const chosen = { ...strict, SERVICE_KIND: "endpointslice" };
+  assert.ok(preflights.isHopeless(new Desk(chosen).judge(...denied).preflight));
 });
 
 test("a round a minute at most, and what was told before is told no more", () => {

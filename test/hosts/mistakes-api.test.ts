@@ -98,7 +98,7 @@ describe("mistakes that the API server knows", { concurrency: 4, timeout: 60_000
     const [first, second] = cluster.seen(lease, "endpoints");
     assert.ok(second!.atMs - first!.atMs > 4500, "every 5 s");
     const says = /cannot write the Endpoints .*403: .*cannot get resource .*endpoints/;
-    const missing = ["get, update", "create"].map((verbs) => lacking(verbs, "endpoints"));
+    const missing = ["get, update, watch", "create"].map((verbs) => lacking(verbs, "endpoints"));
     assertSaid(t, bin, [says, ...missing]);
   });
 
