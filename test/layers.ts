@@ -40,13 +40,18 @@ export const layers: Readonly<Record<string, Layer>> = {
   "the readiness' room": { files: [inCore("readiness")], imports: settingsAndBelow },
   "the status' room": { files: [inCore("status")], imports: settingsAndBelow },
   "the notices' room": { files: [inCore("notices")], imports: ["the vocabulary"] },
-  "the permissions' room": {
-    files: ["preflight", "rights"].map(inCore),
-    imports: settingsAndBelow,
-  },
+  "the preflight's room": { files: [inCore("preflight")], imports: ["the vocabulary"] },
   "the corridor": {
     files: [
-      ...["exit", "term", "heed", "reasons", "leave", "settle", "observe", "pages", "rights"],
+      "exit",
+      "term",
+      "heed",
+      "reasons",
+      "leave",
+      "settle",
+      "observe",
+      "pages",
+      "rights",
       "program",
     ].map(inCore),
     imports: [
