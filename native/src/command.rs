@@ -11,7 +11,7 @@ use crate::timer::{now, sleep};
 use executable::find_command;
 use guard::Guard;
 use helper::Helper;
-use image::{image_of, start_problem};
+use image::{image_of, refusal, start_problem};
 use kill::{Kill, stand_by};
 use processes::{find_proc_problem, is_stuck};
 use std::cell::{Cell, RefCell};
@@ -177,7 +177,7 @@ impl Room {
 
     fn r#become(&self) -> StartProblem {
         match image_of(&self.argv, &BTreeMap::new()) {
-            Ok(image) => start_problem(&self.argv, &sys::exec(&image)),
+            Ok(image) => refusal(&self.argv, &sys::exec(&image)),
             Err(problem) => problem,
         }
     }

@@ -15,15 +15,20 @@ pub fn image_of(
     add_env: &BTreeMap<String, String>,
 ) -> Result<Image, StartProblem> {
     let file = look_up(first_of(argv), std::env::var_os("PATH").as_deref())?;
-    lay_out(&file, argv, add_env).map_err(|it| start_problem(argv, &it.into()))
+    lay_out(&file, argv, add_env).map_err(|it| refusal(argv, &it.into()))
 }
 
-/// Why what `image_of` found was not executed.
+/// Why what `image_of` found could not be started.
 pub fn start_problem(argv: &[OsString], error: &io::Error) -> StartProblem {
     // The file was found before: what is missing now is what the kernel needs to execute it.
     let is_missing = error.raw_os_error() == Some(libc::ENOENT);
     let detail = is_missing.then_some("its interpreter is not found");
     problem_of(first_of(argv), &errno::name_of(error), detail)
+}
+
+/// What the system said, and nothing more.
+pub fn refusal(argv: &[OsString], error: &io::Error) -> StartProblem {
+    problem_of(first_of(argv), &errno::name_of(error), None)
 }
 
 fn first_of(argv: &[OsString]) -> &OsStr {
