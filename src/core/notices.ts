@@ -5,7 +5,7 @@
  * a server that refuses is left alone for a while. A release waits for none of it; the exit after it
  * waits half a second at most, and not at all where the last POST failed.
  */
-import { cut, formatMicroTime, refusal } from "./json.ts";
+import { cut, formatMicroTime } from "./json.ts";
 import { type Effect, type Note, note } from "./notes.ts";
 import { type Instant, later, type Now, type Report } from "./protocol.ts";
 
@@ -103,8 +103,8 @@ export function step(notices: Notices, report: Report, now: Now): Effects {
   if (status === 403 || status === 404 || status === 405) {
     const dueAt = later(now.instant, quietMs);
     const refused = { ...asked, waiting: [], failures: 0, dueAt, isRefusalTold: true };
-    const problem = report.type === "answered" ? refusal(status, report.body) : "";
-    const told = note("info", "Events are refused: none is written", { problem });
+    // What is missing for them the preflight says.
+    const told = note("info", "Events are refused: none is written", { status });
     return asked.isRefusalTold ? [refused] : [refused, told];
   }
   const isInvalid = status >= 400 && status < 500 && status !== 401 && status !== 429;
