@@ -19,7 +19,7 @@ export type Meddler = (request: ApiRequest, response: ServerResponse) => boolean
 
 export interface EmbeddedPlane extends ControlPlane {
   readonly store: ApiStore;
-  /** For the requests of one namespace; the last one given counts. */
+  /** For the requests about the Leases of one namespace; the last one given counts. */
   meddle(namespace: string, meddler: Meddler): void;
   /** Answers as the store does, and tells with which status. */
   answer(request: ApiRequest, response: ServerResponse): number;
@@ -35,7 +35,7 @@ export async function startEmbeddedPlane(): Promise<EmbeddedPlane> {
   const meddlers = new Map<string, Meddler>();
   const intercept = (request: ApiRequest, response: ServerResponse): boolean => {
     if (request.token !== adminToken) {
-      const [, namespace = ""] = /\/namespaces\/([^/?]+)/.exec(request.path) ?? [];
+      const [, namespace = ""] = /\/namespaces\/([^/?]+)\/leases/.exec(request.path) ?? [];
       return meddlers.get(namespace)?.(request, response) === true;
     }
     if (request.method !== "PATCH") return false;

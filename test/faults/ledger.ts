@@ -9,7 +9,7 @@ import type { ApiObject } from "../support/api-client.ts";
 /** A request that has arrived, and who sent it. */
 export interface Asked {
   readonly identity: string;
-  readonly what: "get" | "watch" | "claim" | "renewal" | "release";
+  readonly what: "get" | "watch" | "claim" | "renewal" | "release" | "other";
   readonly request: ApiRequest;
 }
 
@@ -108,6 +108,7 @@ export function bootTimeOf(wallMs: number): number {
 }
 
 function kindOf({ method, path }: ApiRequest, { spec = {} }: ApiObject): Asked["what"] {
+  if (!path.includes("/leases")) return "other";
   if (path.includes("watch=")) return "watch";
   if (method === "GET") return "get";
   if ((spec["holderIdentity"] ?? "") === "") return "release";
