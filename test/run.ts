@@ -3,7 +3,8 @@
  *
  * `npm test` runs the quick tests, `npm run test:long` (`--long`) those in `*.long.test.js`, and `npm
  * run test:nightly` (`--nightly`) those in `*.nightly.test.js`; with `--native` as well, those that are
- * about the entry point, on the native file. With `CI=true` nothing may be left out. What the tests of
+ * about the entry point, on the native file. Further words are parts of names: only such files are
+ * run. With `CI=true` nothing may be left out. What the tests of
  * the fault matrix come to is kept for `npm run matrix`.
  */
 
@@ -57,13 +58,16 @@ const suites: readonly Suite[] = [
 ];
 
 const words = process.argv.slice(2);
+const parts = words.filter((word) => !word.startsWith("--"));
 const host: HostName = words.includes("--native") ? "native" : "node";
 process.exitCode = await main(tiers[words[0] ?? ""] ?? quick);
 
 async function main({ has, limitMs }: Tier): Promise<number> {
   const startedAt = performance.now();
   if (host === "native") process.env["AWAIT_ELECTION_BIN"] = nativeFile();
-  const wanted = (await findTests(root)).filter((file) => has(file) && isOfHost(file));
+  const wanted = (await findTests(root)).filter(
+    (file) => has(file) && isOfHost(file) && isAskedFor(file),
+  );
   const { files, leftOut } = await select(wanted);
   for (const line of leftOut) say(line);
   if (leftOut.length > 0 && process.env["CI"] === "true") return 1;
@@ -82,6 +86,10 @@ function nativeFile(): string {
 function isOfHost(file: string): boolean {
   const name = nameOf(file);
   return host === "node" ? !name.startsWith("native/") : isOfEntryPoint(name);
+}
+
+function isAskedFor(file: string): boolean {
+  return parts.length === 0 || parts.some((part) => nameOf(file).includes(part));
 }
 
 async function findTests(folder: string): Promise<readonly string[]> {
