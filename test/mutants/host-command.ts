@@ -207,8 +207,8 @@ const endMutants: readonly Mutant[] = [
   {
     name: "signals-to-the-command-alone",
     file: command,
-    from: "process.kill(-tree.root, name);",
-    to: "process.kill(tree.root, name);",
+    from: "process.kill(-group, name);",
+    to: "process.kill(group, name);",
     falls: { file: commandTest, titles: "signal.. reaches the command's group" },
   },
   {

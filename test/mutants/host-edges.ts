@@ -139,7 +139,7 @@ const apiMutants: readonly Mutant[] = [
   {
     name: "same-address-again",
     file: "src/node/api/connections.js",
-    from: "failed: ({ address }) => addresses.troubled(address)",
+    from: "failed: ({ address }) => dialer.troubled(address)",
     to: "failed: () => {}",
     falls: { file: "test/node/addresses.test.js", titles: "goes to another address" },
   },

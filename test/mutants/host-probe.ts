@@ -38,8 +38,8 @@ export const probeMutants: readonly Mutant[] = [
   {
     name: "probe-waits-for-the-body",
     file: probe,
-    from: "answer.destroy();",
-    to: "for await (const _ of answer);",
+    from: "const status = answer.statusCode ?? 0;",
+    to: "for await (const _ of answer); const status = answer.statusCode ?? 0;",
     falls: { file: test, titles: "hostile: a server with a body" },
   },
   {
