@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 /** `k8s-await-election [--help | --version] [--] COMMAND [ARGUMENT…]` */
 import { settingsRefused } from "./core/exit.ts";
-import { runHost } from "./node/host.ts";
 import { version } from "./node/version.ts";
 
 const usage = `k8s-await-election [--help | --version] [--] COMMAND [ARGUMENT…]
@@ -21,18 +20,27 @@ async function main([first, ...rest]: readonly string[]): Promise<void> {
       process.stdout.write(`${version}\n`);
       return;
     case "--":
-      return runHost({ argv: rest, environment: process.env });
+      return run(rest);
     default:
       if (first?.startsWith("--")) {
         process.stderr.write(`k8s-await-election: there is no option ${JSON.stringify(first)}\n`);
         process.exitCode = settingsRefused;
         return;
       }
-      return runHost({
-        argv: first === undefined ? [] : [first, ...rest],
-        environment: process.env,
-      });
+      return run(first === undefined ? [] : [first, ...rest]);
   }
+}
+
+/**
+ * Node opens all that a module imports at once, and there may be 32 descriptors (row F4): so the rules
+ * come before the program, and the program before its host.
+ */
+async function run(argv: readonly string[]): Promise<void> {
+  await import("./core/heed.ts");
+  await import("./core/settle.ts");
+  await import("./core/program.ts");
+  const { runHost } = await import("./node/host.ts");
+  return runHost({ argv, environment: process.env });
 }
 
 await main(process.argv.slice(2));
