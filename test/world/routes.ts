@@ -6,22 +6,29 @@ import type { World } from "./world.ts";
 const endpoints = "/api/v1/namespaces/default/endpoints";
 const slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
 
+interface Subset {
+  readonly addresses?: readonly { readonly ip: string }[];
+  readonly notReadyAddresses?: readonly { readonly ip: string }[];
+}
+
 interface List {
   readonly items: readonly {
     readonly metadata: { readonly name: string };
-    readonly subsets?: readonly { readonly addresses?: readonly { readonly ip: string }[] }[];
+    readonly subsets?: readonly Subset[];
     readonly endpoints?: readonly { readonly addresses: readonly string[] }[] | null;
   }[];
 }
 
-/** Every address once, wherever it stands. */
+/** Every address once, wherever it stands, ready or not. */
 export function addressesIn(store: ApiStore): readonly string[] {
   const items = [endpoints, slices].flatMap((path) => {
     const answer = store.handle({ method: "GET", path }, 0);
     return "body" in answer ? (parsed(answer.body) as List).items : [];
   });
   const found = items.flatMap((item) => [
-    ...(item.subsets ?? []).flatMap(({ addresses = [] }) => addresses.map(({ ip }) => ip)),
+    ...(item.subsets ?? []).flatMap(({ addresses = [], notReadyAddresses = [] }) =>
+      [...addresses, ...notReadyAddresses].map(({ ip }) => ip),
+    ),
     ...(item.endpoints ?? []).flatMap(({ addresses }) => addresses),
   ]);
   return [...new Set(found)];
