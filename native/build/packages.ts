@@ -65,22 +65,20 @@ function writeMain(manifest: Manifest, platforms: readonly string[]): void {
   } = manifest as unknown as Record<string, unknown>;
   const dependencies = platforms.map((name) => [name, manifest.version]);
   mkdirSync(target, { recursive: true });
-  copy(root, target, manifest.files);
+  // What begins with "!" is left out by npm, when the folder is packed.
+  copy(
+    root,
+    target,
+    manifest.files.filter((name) => !name.startsWith("!")),
+  );
   writeJson(join(target, "package.json"), {
     ...packed,
     optionalDependencies: Object.fromEntries(dependencies),
   });
 }
 
-/** Leaves out what only the compiler needs: `npm pack` does not know it. */
 function copy(from: string, to: string, names: readonly string[]): void {
-  for (const name of names) {
-    cpSync(join(from, name), join(to, name), { recursive: true, filter: isNeeded });
-  }
-}
-
-function isNeeded(file: string): boolean {
-  return !file.endsWith(".tsbuildinfo");
+  for (const name of names) cpSync(join(from, name), join(to, name), { recursive: true });
 }
 
 function writeJson(file: string, content: object): void {
